@@ -137,9 +137,9 @@ def rows_of(
     inputs: Tensor,
     training: Training,
     what: str,
-    dtype: DTypeLike = np.float32,
+    dtype: DTypeLike | Sequence[DTypeLike] = np.float32,
 ) -> list[Floats]:
-    """Every output of `network` for all inputs, batch by batch, kept as `dtype`."""
+    """Every output of `network` for all inputs, batch by batch; dtype: of all, or of each."""
     rows = Filled(len(inputs))
     with training.progress.steps(what, len(inputs)) as bar:
         for outputs in forward(network, inputs, BATCH):
@@ -168,10 +168,11 @@ class Filled:
         self._row = end
 
 
-def listed(outputs: object, dtype: DTypeLike = np.float32) -> list[Floats]:
-    """What a network gave, as one array for each output."""
+def listed(outputs: object, dtype: DTypeLike | Sequence[DTypeLike] = np.float32) -> list[Floats]:
+    """What a network gave, as one array for each output; dtype: of all, or of each."""
     several = outputs if isinstance(outputs, list | tuple) else [outputs]
-    return [np.asarray(one, dtype) for one in several]
+    kept = dtype if isinstance(dtype, list) else [dtype] * len(several)
+    return [np.asarray(one, own) for one, own in zip(several, kept, strict=True)]
 
 
 def calibration_with_defects(training: Training, fitted: Fitted) -> Tensor:

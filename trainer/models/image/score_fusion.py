@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from trainer.models.image.cross_fitting import FitScorer, cross_fitted_heat
-from trainer.models.image.feature_maps import Floats, Scale, scale_of
+from trainer.models.image.feature_maps import FEATURES, Floats, Scale, scale_of
 from trainer.models.image.foreground import masked
 from trainer.models.image.symmetry import symmetric_copies
+from trainer.models.image.synthetic_defect_head import FEATURES as OF_HEAD
 from trainer.models.image.synthetic_defect_head import Weights, fit_head_on_defects
 from trainer.models.layers.int8 import FeatureReader
 from trainer.training.api import Training
@@ -77,7 +78,8 @@ def fit_scorers(
     kept.
     """
     reader = FeatureReader(network, training, dtype=dtype)
-    cells = reader.read_both(training.train.inputs, "good parts")
+    layers = {FEATURES: dtype, **({OF_HEAD: np.float16} if with_head else {})}
+    cells, *for_head = reader.read_both_of(training.train.inputs, "good parts", layers)
     cells, foreground = cells[: len(scorers)], cells[len(scorers) :]
     rounding = [rounding_of(one) for one in cells]
     fits = [by_rounding(noise) for by_rounding, noise in zip(scorers, rounding, strict=True)]
@@ -87,7 +89,7 @@ def fit_scorers(
         for one, copied, fit in zip(cells, copies.cells, fits, strict=True)
     ]
     grid = network.output_shape[1][1:3]
-    head = fit_head_on_defects(training, reader, grid) if with_head else None
+    head = fit_head_on_defects(training, reader, for_head[0], grid) if for_head else None
     heats += [head.heat] if head else []
     fusion = joined_scales(heats, join, foreground[0][..., 0] if foreground else None)
     weights = head.weights if head else None

@@ -176,12 +176,11 @@ def set_head(network: keras.Model, weights: Weights, scale: Scale) -> None:
 
 
 def fit_head_on_defects(
-    training: Training, reader: FeatureReader, grid: tuple[int, int]
+    training: Training, reader: FeatureReader, good: Sequence[Tensor], grid: tuple[int, int]
 ) -> FittedHead:
     """Fit the head on all training inputs, and score them by heads fitted without their groups;
-    grid: (rows, columns) of the heat map.
+    good: what `reader` reads of them by layer FEATURES; grid: (rows, columns) of the heat map.
     """
-    good = reader.read_both(training.train.inputs, "good cells", FEATURES, np.float16)
     rows = _rows(training, reader, good)
     head = head_network([one.shape[1:] for one in good], grid[0])
     count = len(training.train.inputs)

@@ -9,10 +9,11 @@ rounding changes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import redirect_stdout
 from io import StringIO
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -53,7 +54,8 @@ class FeatureReader:
         that of what is read, where a call states no other.
         """
         self._network = network
-        self._models: dict[str, keras.Model] = {}
+        self._models: dict[tuple[str, ...], keras.Model] = {}
+        self._heads: dict[tuple[str, ...], keras.Model] = {}
         self._backbone = _backbone(network, training)
         self._payload = converted(
             self._backbone, inputs_with_defects(training) if calibration is None else calibration
@@ -67,28 +69,41 @@ class FeatureReader:
 
         layer: the layer that computes the features; dtype: that of the returned arrays.
         """
-        rounded = self.read_rounded(inputs, what, layer, dtype)
-        pairs = zip(self.read_float(inputs, what, layer, dtype), rounded, strict=True)
-        return [np.concatenate(pair) for pair in pairs]
+        return self.read_both_of(inputs, what, {layer: dtype or self._dtype})[0]
 
-    def read_float(
-        self, inputs: Tensor, what: str, layer: str = FEATURES, dtype: DTypeLike | None = None
-    ) -> list[Floats]:
-        """The features of the float backbone alone: one (N, ...) for each output of `layer`."""
-        import keras
+    def read_both_of(
+        self, inputs: Tensor, what: str, layers: Mapping[str, DTypeLike]
+    ) -> list[list[Floats]]:
+        """The same of several layers, each with the dtype of its arrays: the backbone, which takes
+        nearly all of the time, reads a picture once for all of them.
+        """
+        rounded = self._rounded(inputs, what, layers)
+        pairs = zip(self._float(inputs, what, layers), rounded, strict=True)
+        joined = iter([np.concatenate(pair) for pair in pairs])
+        return [list(islice(joined, self._count(name))) for name in layers]
 
-        if layer not in self._models:
-            features = self._network.get_layer(layer)(self._backbone.outputs)
-            self._models[layer] = keras.Model(self._backbone.input, features)
-        whole = self._models[layer]
-        kept = dtype or self._dtype
-        return rows_of(whole, inputs, self._training, f"features of {what}", kept)
+    def read_float(self, inputs: Tensor, what: str) -> list[Floats]:
+        """The features of the float backbone alone: one (N, ...) for each output of FEATURES."""
+        return self._float(inputs, what, {FEATURES: self._dtype})
 
     def read_rounded(
         self, inputs: Tensor, what: str, layer: str = FEATURES, dtype: DTypeLike | None = None
     ) -> list[Floats]:
         """The features of the int8 backbone alone; `layer` itself is computed in float."""
-        head = self._network.get_layer(layer)
+        return self._rounded(inputs, what, {layer: dtype or self._dtype})
+
+    def _float(self, inputs: Tensor, what: str, layers: Mapping[str, DTypeLike]) -> list[Floats]:
+        import keras
+
+        names = tuple(layers)
+        if names not in self._models:
+            features = self._head(names)(self._backbone.outputs)
+            self._models[names] = keras.Model(self._backbone.input, features)
+        whole, kept = self._models[names], self._dtypes(layers)
+        return rows_of(whole, inputs, self._training, f"features of {what}", kept)
+
+    def _rounded(self, inputs: Tensor, what: str, layers: Mapping[str, DTypeLike]) -> list[Floats]:
+        head, kept = self._head(tuple(layers)), self._dtypes(layers)
         rows = Filled(len(inputs))
         taps: list[list[Floats]] = []
         with self._training.progress.steps(f"features of {what} in int8", len(inputs)) as bar:
@@ -97,9 +112,32 @@ class FeatureReader:
                 bar.advance()
                 if len(taps) == BATCH or index == len(inputs) - 1:
                     given = [np.concatenate(column) for column in zip(*taps, strict=True)]
-                    rows.add(listed(head.predict_on_batch(given), dtype or self._dtype))
+                    rows.add(listed(head.predict_on_batch(given), kept))
                     taps = []
         return rows.columns
+
+    def _head(self, names: tuple[str, ...]) -> keras.Model:
+        """All outputs of these layers, one layer's after the other's, from the backbone's taps."""
+        import keras
+
+        if names not in self._heads:
+            taps = [keras.Input(one.shape[1:]) for one in self._backbone.outputs]
+            outputs = [self._network.get_layer(name)(taps) for name in names]
+            flat = [one for several in outputs for one in _several(several)]
+            self._heads[names] = keras.Model(taps, flat)
+        return self._heads[names]
+
+    def _count(self, name: str) -> int:
+        """How many outputs a layer has."""
+        return len(_several(self._network.get_layer(name).output))
+
+    def _dtypes(self, layers: Mapping[str, DTypeLike]) -> list[DTypeLike]:
+        """One for each output of the layers."""
+        return [dtype for name, dtype in layers.items() for _ in range(self._count(name))]
+
+
+def _several(outputs: Any) -> list[Any]:
+    return list(outputs) if isinstance(outputs, list | tuple) else [outputs]
 
 
 def converted(network: keras.Model, samples: Tensor) -> bytes:

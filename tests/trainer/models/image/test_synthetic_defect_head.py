@@ -13,6 +13,7 @@ from trainer.console.progress import SilentProgress
 from trainer.data.load import load_dataset
 from trainer.data.split import Split
 from trainer.models.image import padim as gaussian
+from trainer.models.image.feature_maps import FEATURES as OF_DETECTOR
 from trainer.models.image.feature_maps import Floats
 from trainer.models.image.padim import PadimOptions
 from trainer.models.image.synthetic_defect_head import (
@@ -54,7 +55,8 @@ def reader(training: Training) -> FeatureReader:
 
 @pytest.fixture(scope="module")
 def fitted(training: Training, reader: FeatureReader) -> FittedHead:
-    return fit_head_on_defects(training, reader, SIDE)
+    good = reader.read_both(training.train.inputs, "x", FEATURES, np.float16)
+    return fit_head_on_defects(training, reader, good, (SIDE, SIDE))
 
 
 def heat(fitted: FittedHead, features: list[Floats], scale: tuple[float, float]) -> Floats:
@@ -113,6 +115,21 @@ def test_rows_name_the_part_they_come_from(training: Training, reader: FeatureRe
     one = np.arange(count) == 3
     assert set(rows.of(one).part) == {3}
     assert len(rows.of(one).bad) + len(rows.of(~one).bad) == len(rows.bad)
+
+
+def test_layers_that_are_read_together_give_what_each_gives(
+    training: Training, reader: FeatureReader
+) -> None:
+    inputs = training.train.inputs[:5]
+    layers = {OF_DETECTOR: np.float32, FEATURES: np.float16}
+    together = reader.read_both_of(inputs, "x", layers)
+    for found, (name, dtype) in zip(together, layers.items(), strict=True):
+        alone = reader.read_both(inputs, "x", name, dtype)
+        assert [one.dtype for one in found] == [dtype] * len(alone)
+        for one, other in zip(found, alone, strict=True):
+            np.testing.assert_allclose(
+                one.astype(np.float32), other.astype(np.float32), rtol=2e-3, atol=1e-3
+            )
 
 
 def test_only_allowed_cells_are_drawn() -> None:
