@@ -56,6 +56,7 @@ FOREIGN = {"agent/slots/a/bin/python", "notes.txt"}
 GOES = {
     *("bundles/caps/current/caps.bundle", "update/journal.json", "state/evidence/1.png"),
     *("state/damaged-20260101-000000.db", "state/damaged-20260101-000000.db-wal"),
+    "state/runtimes.json",
     *(f"state/{name}" for name in OF_THE_STATE if name.endswith(".json")),
 }
 
