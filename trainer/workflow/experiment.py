@@ -108,12 +108,10 @@ def run_experiment(
     """
     progress = progress or SilentProgress()
     split, config, found = with_cut_out(split, config, progress)
-    config, compared = with_alignment(split, config, progress)
-    architecture, config = resolve(split, with_usual_look(split, config, progress))
-    config, light = with_usual_light(split, config, architecture, progress)
+    config, architecture, compared = _settled(split, config, progress)
     training = prepare_training(split, config, architecture, progress)
     training = replace(training, checkpoints=checkpoints or CheckpointFolder(), cluster=cluster)
-    fitted = _fit(architecture, training, [*found, *compared, light])
+    fitted = _fit(architecture, training, [*found, *compared])
     val_outputs = _of_validation(fitted, training)
     scoring, parts = _scoring_of(architecture, fitted, training, val_outputs)
     held_out = prepare(split.dataset, split.test, training.spec, progress, "held-out samples")
@@ -135,6 +133,16 @@ def run_experiment(
         good_parts=parts,
         judged_labels=_judged_labels(fitted, training, scoring),
     )
+
+
+def _settled(
+    split: Split, config: FitConfig, progress: Progress
+) -> tuple[FitConfig, Architecture[Any], list[str]]:
+    """How pictures are prepared, where the configuration leaves it to trials, and what they say."""
+    config, compared = with_alignment(split, config, progress)
+    architecture, config = resolve(split, with_usual_look(split, config, progress))
+    config, light = with_usual_light(split, config, architecture, progress)
+    return config, architecture, [*compared, light]
 
 
 def _fit(architecture: Architecture[Any], training: Training, chosen: Sequence[str]) -> Fitted:

@@ -19,7 +19,8 @@ def experiment(*samples: tuple[str, str]) -> Any:
         test=SimpleNamespace(
             indices=np.arange(10, 10 + len(samples)), verdicts=[verdict for _, verdict in samples]
         ),
-        spec=SimpleNamespace(good=["ok"]),
+        spec=SimpleNamespace(good=["ok"], input=None),
+        held_out=None,
     )
 
 

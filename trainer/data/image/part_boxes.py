@@ -103,12 +103,13 @@ def small_box(dataset: Dataset, good: Indices, region: Region) -> CutOut | None:
     """The box of those samples' parts where it has at most MOST_BOX of the region's pixels; None
     where it has more, or parts do not stand out.
     """
-    first = evenly(good, FIRST_LOOKED_AT)
-    if box_of([shown_by(dataset, int(one), region) for one in first]) is None:
-        return None
-    shown = [shown_by(dataset, int(one), region) for one in good]
-    box, aspect = box_of(shown), float(np.median([one.aspect for one in shown]))
-    return box if box and box.along * box.across <= MOST_BOX * aspect else None
+    box = None
+    for some in (evenly(good, FIRST_LOOKED_AT), good):
+        shown = [shown_by(dataset, int(one), region) for one in some]
+        box, aspect = box_of(shown), float(np.median([one.aspect for one in shown]))
+        if box is None or box.along * box.across > MOST_BOX * aspect:
+            return None
+    return box
 
 
 def box_of_good(dataset: Dataset, good: Indices, region: Region) -> CutOut:

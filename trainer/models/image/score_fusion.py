@@ -92,7 +92,6 @@ def fit_scorers(
     head = fit_head_on_defects(training, reader, for_head[0], grid) if for_head else None
     heats += [head.heat] if head else []
     fusion = joined_scales(heats, join, foreground[0][..., 0] if foreground else None)
-    weights = head.weights if head else None
     return FittedScorers(
         [np.concatenate(pair) for pair in zip(cells, copies.cells, strict=True)],
         rounding,
@@ -101,7 +100,7 @@ def fit_scorers(
         fusion.scores,
         len(copies.of),
         fusion.floor,
-        weights,
+        head.weights if head else None,
     )
 
 

@@ -115,18 +115,18 @@ def test_bundle_without_a_model_is_refused(tmp_path: Path, manifest: Manifest) -
 @pytest.mark.parametrize("found", [0, "1", None, True])
 def test_what_is_no_format_is_refused(bundle_path: Path, found: object) -> None:
     message = refusal(edited(bundle_path, format=found))
-    assert f"has format {found!r}; this version, {own_version()}, reads 1, 2 and 3" in message
+    assert f"has format {found!r}; this version, {own_version()}, reads 1, 2, 3 and 4" in message
     assert "convert the run again" in message
 
 
 def test_a_newer_format_is_refused_with_the_version_that_reads_it(bundle_path: Path) -> None:
     """Whatever else is in it: only the two keys that every format has are read."""
     files = members(bundle_path)
-    newer = {"format": 4, "oldest_agent": "7.0.0", "spec": {"kind": "of 2031"}}
+    newer = {"format": 5, "oldest_agent": "7.0.0", "spec": {"kind": "of 2031"}}
     files["manifest.json"] = json.dumps(newer).encode()
     message = refusal(archive(files))
-    assert "has format 4 and needs Lineside 7.0.0 or newer; this version" in message
-    assert "reads 1, 2 and 3" in message
+    assert "has format 5 and needs Lineside 7.0.0 or newer; this version" in message
+    assert "reads 1, 2, 3 and 4" in message
     assert "update this station's agent first: `lineside-deploy push-agent`" in message
 
 
@@ -154,10 +154,10 @@ def test_a_bundle_of_the_first_format_is_read(bundle_path: Path) -> None:
 
 def test_keys_of_a_manifest_are_those_of_its_format() -> None:
     """A key more or less: an agent that is out there refuses it. Then a new FORMAT_VERSION, and
-    OLDEST_AGENT the first version that reads it, say so; this sum is of format 3."""
+    OLDEST_AGENT the first version that reads it, say so; this sum is of format 4."""
     text = json.dumps(sorted(words_of(Manifest.model_json_schema())))
     found = (FORMAT_VERSION, OLDEST_AGENT, sha256_hex(text.encode())[:16])
-    assert found == (3, "0.3.0", "cef360b700fbb353")
+    assert found == (4, "0.4.0", "a21d4bb8bddf154d")
     assert not is_older(own_version(), OLDEST_AGENT)
 
 
