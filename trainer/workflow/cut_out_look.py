@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -30,7 +29,6 @@ from trainer.models.image.auto_anomaly import candidates_of
 from trainer.models.image.size_trial import CHANCE
 from trainer.models.image.synthetic_defects import SIZED_KINDS
 from trainer.models.image.trial_features import reader
-from trainer.training.api import Architecture
 from trainer.training.distributed import in_cluster
 from trainer.workflow.alignment_look import DETECTORS
 from trainer.workflow.preparation import prepare_training, resolve
@@ -114,20 +112,24 @@ def _compared(
 def _worths(
     split: Split, configs: Sequence[FitConfig], box: CutOut, progress: Progress
 ) -> list[float]:
-    """Of a detector the share of synthetic flaws that stand-ins find, of a classifier the share of
-    training samples that are told right out of fold; as the first look of each configuration shows
-    them.
+    """Of a detector the share of synthetic flaws that stand-ins find as the first look shows them;
+    of a classifier the share of training samples that are told right out of fold, as the better of
+    the first look and the last shows them, which keeps the aspect of long boxes.
     """
     if resolve(split, configs[0])[0].name in BY_FLAWS:
         return _flaws_found(split, configs, box, progress)
     few = thinned(split)
-    looks = [_first_look(few, config) for config in configs]
     return [
-        architecture.merits([prepare_training(few, config, architecture, progress)])[0]
-        if architecture.merits
-        else math.nan
-        for architecture, config in looks
+        max(_told_right(few, look, progress) for look in _ends(_looks(few, config)))
+        for config in configs
     ]
+
+
+def _told_right(split: Split, config: FitConfig, progress: Progress) -> float:
+    architecture, config = resolve(split, config)
+    if architecture.merits is None:
+        return math.nan
+    return architecture.merits([prepare_training(split, config, architecture, progress)])[0]
 
 
 def _flaws_found(
@@ -140,7 +142,7 @@ def _flaws_found(
     good = replace(split, train=good_of(dataset, split.train), val=good_of(dataset, split.val))
     specs, names = [], []
     for one in configs:
-        architecture, config = _first_look(split, one)
+        architecture, config = resolve(split, _looks(split, one)[0])
         options = validate(architecture.options, config.options, "options")
         spec = framed(architecture.spec_of(split, config, options), split, config)
         if isinstance(spec, ImageInput):
@@ -156,13 +158,18 @@ def _flaws_found(
     return found
 
 
-def _first_look(split: Split, config: FitConfig) -> tuple[Architecture[Any], FitConfig]:
-    """The architecture, and the configuration as its first look fills it in."""
+def _looks(split: Split, config: FitConfig) -> list[FitConfig]:
+    """The configuration as each look of its model fills it in."""
     architecture, filled = resolve(split, config)
     if architecture.usual_looks is None:
-        return architecture, filled
+        return [filled]
     options = validate(architecture.options, filled.options, "options")
-    return resolve(split, architecture.usual_looks(split, filled, options)[0].config)
+    return [look.config for look in architecture.usual_looks(split, filled, options)]
+
+
+def _ends(several: Sequence[FitConfig]) -> Sequence[FitConfig]:
+    """The first one, and the last one where that is another."""
+    return [*several[:1], *several[1:][-1:]]
 
 
 def _clearly(split: Split, config: FitConfig) -> float:
