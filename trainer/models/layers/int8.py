@@ -9,7 +9,7 @@ rounding changes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import redirect_stdout
 from io import StringIO
 from itertools import islice
@@ -30,10 +30,10 @@ from trainer.models.image.feature_maps import (
     Floats,
     inputs_with_defects,
     listed,
-    rows_of,
 )
 from trainer.training.api import Training
 from trainer.training.float_runtime import frozen
+from trainer.training.predict import forward
 
 if TYPE_CHECKING:
     import keras
@@ -54,7 +54,6 @@ class FeatureReader:
         that of what is read, where a call states no other.
         """
         self._network = network
-        self._models: dict[tuple[str, ...], keras.Model] = {}
         self._heads: dict[tuple[str, ...], keras.Model] = {}
         self._backbone = _backbone(network, training)
         self._payload = converted(
@@ -93,27 +92,24 @@ class FeatureReader:
         return self._rounded(inputs, what, {layer: dtype or self._dtype})
 
     def _float(self, inputs: Tensor, what: str, layers: Mapping[str, DTypeLike]) -> list[Floats]:
-        import keras
-
-        names = tuple(layers)
-        if names not in self._models:
-            features = self._head(names)(self._backbone.outputs)
-            self._models[names] = keras.Model(self._backbone.input, features)
-        whole, kept = self._models[names], self._dtypes(layers)
-        return rows_of(whole, inputs, self._training, f"features of {what}", kept)
+        taps = forward(self._backbone, inputs, BATCH)
+        return self._read(taps, len(inputs), f"features of {what}", layers)
 
     def _rounded(self, inputs: Tensor, what: str, layers: Mapping[str, DTypeLike]) -> list[Floats]:
+        taps = _joined(int8_outputs(self._payload, inputs))
+        return self._read(taps, len(inputs), f"features of {what} in int8", layers)
+
+    def _read(
+        self, taps: Iterable[list[Floats]], count: int, what: str, layers: Mapping[str, DTypeLike]
+    ) -> list[Floats]:
+        """What the layers make of the backbone's outputs for `count` inputs, batch by batch."""
         head, kept = self._head(tuple(layers)), self._dtypes(layers)
-        rows = Filled(len(inputs))
-        taps: list[list[Floats]] = []
-        with self._training.progress.steps(f"features of {what} in int8", len(inputs)) as bar:
-            for index, outputs in enumerate(int8_outputs(self._payload, inputs)):
-                taps.append(outputs)
-                bar.advance()
-                if len(taps) == BATCH or index == len(inputs) - 1:
-                    given = [np.concatenate(column) for column in zip(*taps, strict=True)]
-                    rows.add(listed(head.predict_on_batch(given), kept))
-                    taps = []
+        rows = Filled(count)
+        with self._training.progress.steps(what, count) as bar:
+            for given in taps:
+                rows.add(listed(head.predict_on_batch(given), kept))
+                for _ in range(len(given[0])):
+                    bar.advance()
         return rows.columns
 
     def _head(self, names: tuple[str, ...]) -> keras.Model:
@@ -156,12 +152,18 @@ def converted(network: keras.Model, samples: Tensor) -> bytes:
 
 
 def int8_outputs(payload: bytes, inputs: Tensor) -> Iterator[list[Floats]]:
-    """The dequantised outputs for each input, in the network's order, with a batch axis of 1."""
+    """The dequantised outputs for each input, in the network's order, with a batch axis."""
     runs = ParallelRuns(payload)
     kinds = [one["quantization"] for one in runs.outputs]
     for start in range(0, len(inputs), BATCH):
         for row in runs.run(inputs[start : start + BATCH]):
             yield [_real(one, kind) for one, kind in zip(row, kinds, strict=True)]
+
+
+def _joined(rows: Iterator[list[Floats]]) -> Iterator[list[Floats]]:
+    """Each output of BATCH rows after the other, in one array."""
+    while some := list(islice(rows, BATCH)):
+        yield [np.concatenate(column) for column in zip(*some, strict=True)]
 
 
 def _backbone(network: keras.Model, training: Training) -> keras.Model:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -13,8 +14,9 @@ from trainer.console.progress import SilentProgress
 from trainer.data.load import load_dataset
 from trainer.data.split import Split
 from trainer.models.image import padim as gaussian
+from trainer.models.image.backbone import NETWORK, scaled_rgb
 from trainer.models.image.feature_maps import FEATURES as OF_DETECTOR
-from trainer.models.image.feature_maps import Floats
+from trainer.models.image.feature_maps import Floats, listed
 from trainer.models.image.padim import PadimOptions
 from trainer.models.image.synthetic_defect_head import (
     FEATURES,
@@ -30,6 +32,9 @@ from trainer.models.image.synthetic_defect_head import (
 from trainer.models.layers.int8 import FeatureReader
 from trainer.training.api import Training
 from trainer.workflow.preparation import prepare_training, resolve
+
+if TYPE_CHECKING:
+    import keras
 
 SIZE_PX, SIDE = 64, 2
 
@@ -48,8 +53,12 @@ def training(plates: Path, small_backbone: None) -> Training:
 
 
 @pytest.fixture(scope="module")
-def reader(training: Training) -> FeatureReader:
-    network = gaussian.build(training.spec, 1, training.config, PadimOptions(dimensions=8))
+def network(training: Training) -> keras.Model:
+    return gaussian.build(training.spec, 1, training.config, PadimOptions(dimensions=8))
+
+
+@pytest.fixture(scope="module")
+def reader(training: Training, network: keras.Model) -> FeatureReader:
     return FeatureReader(network, training)
 
 
@@ -130,6 +139,21 @@ def test_layers_that_are_read_together_give_what_each_gives(
             np.testing.assert_allclose(
                 one.astype(np.float32), other.astype(np.float32), rtol=2e-3, atol=1e-3
             )
+
+
+def test_what_is_read_in_float_is_what_keras_computes(
+    training: Training, reader: FeatureReader, network: keras.Model
+) -> None:
+    import keras
+
+    inputs = training.train.inputs[:5]
+    pixels = keras.Input(training.spec.shape)
+    taps = network.get_layer(NETWORK)(scaled_rgb(pixels))
+    whole = keras.Model(pixels, network.get_layer(OF_DETECTOR)(taps))
+    wanted = listed(whole.predict_on_batch(inputs.astype(np.float32)))
+    found = reader.read_float(inputs, "x")
+    for one, other in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-3)
 
 
 def test_only_allowed_cells_are_drawn() -> None:
