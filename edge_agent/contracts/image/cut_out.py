@@ -8,11 +8,12 @@ not judged. Places come in fixed steps, so that every machine finds the same one
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.strict import Strict
@@ -23,20 +24,33 @@ STEP_DEG = 0.25
 STEP_SHARE = 1 / 4096
 """Steps of the turn, and of the place as a share of the frame's width."""
 
+MOST_SIDE = 8.0
+"""Of a box, as a share of the frame's width: frames may be so many times higher than wide."""
+
 Heat = NDArray[np.float32]
 
 
 class CutOut(Strict):
     """The box that is cut out, and what a part is; learnt from good parts."""
 
-    along: float = Field(gt=0, le=2, description="the box's width, as a share of the frame's")
-    across: float = Field(gt=0, le=2, description="its height, as a share of the frame's width")
+    along: float = Field(
+        gt=0, le=MOST_SIDE, description="the box's width, as a share of the frame's"
+    )
+    across: float = Field(
+        gt=0, le=MOST_SIDE, description="its height, as a share of the frame's width"
+    )
     turned: bool = Field(description="whether the part's long side is turned along the box")
     least_area: float = Field(gt=0, lt=1, description="of a part, as a share of the frame")
     most_area: float = Field(gt=0, le=1, description="of a part, as a share of the frame")
     least_contrast: float = Field(
         ge=0, le=255, description="grey levels by which a part differs from the ground"
     )
+
+    @model_validator(mode="after")
+    def _some_area_is_a_parts(self) -> Self:
+        if self.least_area > self.most_area:
+            raise ValueError("least_area is above most_area: nothing would be a part")
+        return self
 
     def sentence(self) -> str:
         """For the log, the report and `check`."""
@@ -126,12 +140,12 @@ def cut(image: Image, place: Place, cut_out: CutOut) -> Image:
 
 def heat_over(heat: Heat, place: Place, cut_out: CutOut, frame: tuple[int, int]) -> Heat:
     """The heat map (h, w) of a box, over the whole frame of (height, width) in cells of the same
-    size; where the box is not, its least value.
+    size, of a pixel at least; where the box is not, its least value.
     """
     height, width = frame
     wide, high = _box_px(cut_out, width)
     cells = heat.shape[1] / wide, heat.shape[0] / high
-    size = max(1, round(width * cells[0])), max(1, round(height * cells[1]))
+    size = _cells_over(width, cells[0]), _cells_over(height, cells[1])
     to_frame = _of_cells(width / size[0], height / size[1])
     to_heat = np.linalg.inv(_of_cells(1 / cells[0], 1 / cells[1]))
     box = np.vstack([_to_box(place, (wide, high), width), [0, 0, 1]])
@@ -184,6 +198,11 @@ def _to_box(place: Place, box: tuple[int, int], width: int) -> NDArray[np.float6
     if not place.turn_deg:
         shift = np.round(shift)
     return np.column_stack([axes, shift])
+
+
+def _cells_over(side: int, cells_a_px: float) -> int:
+    """Cells over so many pixels: no more than these."""
+    return min(side, max(1, round(side * cells_a_px)))
 
 
 def _of_cells(across: float, down: float) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_agent.contracts.core.errors import ConfigError
-from edge_agent.contracts.image.cut_out import CutOut, Extent, extent_of, no_part
+from edge_agent.contracts.image.cut_out import MOST_SIDE, CutOut, Extent, extent_of, no_part
 from edge_agent.contracts.image.decode import read_image
 from edge_agent.contracts.image.ground import Pieces
 from edge_agent.contracts.image.ground import pieces_of as found_in
@@ -86,7 +86,7 @@ def shown_by(dataset: Dataset, index: int, region: Region) -> Shown:
 
 def box_of(shown: Sequence[Shown]) -> CutOut | None:
     """The box for good parts as these pictures show them; None where not nearly all show one
-    typical part.
+    typical part, or where it would be longer than a box can be.
     """
     whole = [one for one in shown if one.has_one_part]
     if not _nearly_all(whole, shown):
@@ -136,7 +136,7 @@ def _nearly_all(some: Sequence[Shown], several: Sequence[Shown]) -> bool:
     return len(some) >= LEAST_PARTS and odd <= max(1, (1 - ENOUGH) * len(several))
 
 
-def _around(typical: Sequence[Shown]) -> CutOut:
+def _around(typical: Sequence[Shown]) -> CutOut | None:
     areas = [one.seen.pieces[0].share for one in typical]
     laid = [one.turned for one in typical if one.turned]
     as_they_lie = [one.upright for one in typical if one.upright]
@@ -146,9 +146,12 @@ def _around(typical: Sequence[Shown]) -> CutOut:
     along = max(one.along for one in extents)
     across = max(one.across for one in extents)
     margin = 2 * MARGIN * max(along, across)
+    sides = round(along + margin, 4), round(across + margin, 4)
+    if max(sides) > MOST_SIDE:
+        return None
     return CutOut(
-        along=round(along + margin, 4),
-        across=round(across + margin, 4),
+        along=sides[0],
+        across=sides[1],
         turned=turned,
         least_area=round(SMALLER * min(areas), 5),
         most_area=round(min(1.0, LARGER * max(areas)), 5),

@@ -133,3 +133,14 @@ def test_an_input_cuts_the_part_out_of_its_region() -> None:
 def test_a_part_is_not_moved_twice() -> None:
     with pytest.raises(ValidationError, match="either aligned or cut out"):
         ImageInput(width_px=32, height_px=32, cut_out=BAR, align=make_alignment(bars()))
+
+
+def test_limits_within_which_nothing_is_a_part_are_refused() -> None:
+    with pytest.raises(ValidationError, match="least_area is above most_area"):
+        CutOut.model_validate(BAR.model_dump() | {"least_area": 0.2})
+
+
+def test_heat_over_the_frame_has_no_more_cells_than_the_frame_pixels() -> None:
+    dot = BAR.model_copy(update={"along": 0.001, "across": 0.001})
+    over = heat_over(np.ones((40, 40), np.float32), Place(0.5, 0.4), dot, (60, 80))
+    assert over.shape == (60, 80)

@@ -124,3 +124,16 @@ def test_parts_are_small_where_their_box_has_less_than_half_of_the_frame(tmp_pat
     cv2.circle(large, (200, 150), 120, (70, 70, 70), -1)
     discs = written(tmp_path / "large", [large] * 12)
     assert small_box(discs, every(discs), WHOLE) is None
+
+
+@pytest.mark.parametrize(("height", "has_box"), [(640, True), (2000, False)])
+def test_long_parts_in_high_frames_have_a_box_up_to_eight_times_the_width(
+    tmp_path: Path, height: int, *, has_box: bool
+) -> None:
+    frame = np.full((height, 160, 3), 200, np.uint8)
+    frame[height // 8 : -height // 8, 60:90] = 70
+    dataset = written(tmp_path, [frame] * 12)
+    box = small_box(dataset, every(dataset), WHOLE)
+    assert (box is not None) is has_box
+    if box is not None:
+        assert box.along * 160 == pytest.approx(480 * 1.08, abs=8)
