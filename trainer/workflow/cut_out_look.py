@@ -13,9 +13,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.core.strict import validate
 from edge_agent.contracts.image.cut_out import CutOut
-from edge_agent.contracts.image.input import ImageInput
+from edge_agent.contracts.image.input import ImageInput, Region
 from trainer.config.fit import FitConfig
 from trainer.console.progress import Progress
 from trainer.console.stopwatch import Stopwatch
@@ -46,12 +47,18 @@ def with_cut_out(
 
     As they are where the configuration says no, for other models and data, with a time budget, and
     on several machines, which might not choose alike. Raises ConfigError where cut_out is set and
-    good pictures show no part that could be cut out.
+    good pictures show no part that could be cut out, or all pictures of another label show none.
     """
     if split.dataset.config.kind != "image" or config.image.cut_out is False:
         return split, config, ()
     if config.image.cut_out:
         few, note = without_lost(split, config, progress)
+        if fault := _unlearnt(split, few):
+            raise ConfigError(
+                fault,
+                where="[image] cut_out",
+                cure="take those labels out of the data set, or leave cut_out out",
+            )
         return few, config.with_image(align=False), note
     if not _may_be_compared(split, config):
         return split, config, ()
@@ -62,25 +69,50 @@ def without_lost(
     split: Split, config: FitConfig, progress: Progress
 ) -> tuple[Split, tuple[str, ...]]:
     """The split whose training and validation pictures show a part that is cut out, and how many
-    did not.
+    did not. The box of those that are left holds each of them.
     """
-    region = region_of(config)
+    few, region = split, region_of(config)
+    while _count(fewer := _with_a_part(few, region, progress)) < _count(few):
+        few = fewer
+    pairs = ((split.train, few.train), (split.val, few.val))
+    gone = [one for whole, left in pairs for one in whole[~np.isin(whole, left)]]
+    if not gone:
+        return split, ()
+    lost = [split.dataset.samples[int(one)].path for one in gone]
+    named = ", ".join(lost[:3]) + (", ..." if len(lost) > 3 else "")
+    note = f"{len(lost)} training pictures show no whole single part and are left out: {named}"
+    progress.say(note)
+    return few, (note,)
+
+
+def _with_a_part(split: Split, region: Region, progress: Progress) -> Split:
+    """The training and validation pictures that show a part as the good ones of them do."""
     box = box_of_good(split.dataset, good_training(split), region)
-    kept, lost = [], []
-    with progress.steps("looking for parts", len(split.train) + len(split.val)) as bar:
+    kept = []
+    with progress.steps("looking for parts", _count(split)) as bar:
         for side in (split.train, split.val):
             found = np.zeros(len(side), np.bool_)
             for row, one in enumerate(side):
                 found[row] = shows_a_part(seen_in(split.dataset, int(one), region), box)
                 bar.advance()
             kept.append(side[found])
-            lost += [split.dataset.samples[int(one)].path for one in side[~found]]
-    if not lost:
-        return split, ()
-    named = ", ".join(lost[:3]) + (", ..." if len(lost) > 3 else "")
-    note = f"{len(lost)} training pictures show no whole single part and are left out: {named}"
-    progress.say(note)
-    return replace(split, train=kept[0], val=kept[1]), (note,)
+    return replace(split, train=kept[0], val=kept[1])
+
+
+def _count(split: Split) -> int:
+    return len(split.train) + len(split.val)
+
+
+def _unlearnt(split: Split, few: Split) -> str:
+    """What could not be learnt of the pictures that are left; "" where all can."""
+    dataset, targets = split.dataset, split.dataset.targets()
+    gone = set(targets[split.train]) - set(targets[few.train])
+    if gone:
+        names = ", ".join(dataset.labels[int(one)] for one in sorted(gone))
+        return f"no training picture of {names} shows one whole part"
+    if len(split.val) and not len(few.val):
+        return "no validation picture shows one whole part"
+    return ""
 
 
 def _compared(
@@ -95,6 +127,10 @@ def _compared(
     few, lost = without_lost(split, cut, progress)
     found = f"parts are small in their frames: {box.sentence()}"
     progress.say(found)
+    if fault := _unlearnt(split, few):
+        note = f"whole frames are judged: {fault}"
+        progress.say(note)
+        return split, plain, (found, note)
     with_frame, with_box = _worths(few, (plain, cut), box, progress)
     taken = with_box > with_frame + _clearly(few, config)
     compared = f"worth on training samples: whole frames {with_frame:.0%}, cut out {with_box:.0%}"

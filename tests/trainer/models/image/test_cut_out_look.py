@@ -93,6 +93,31 @@ def test_training_pictures_without_a_part_are_left_out_and_named(tmp_path: Path)
     assert notes == ("1 training pictures show no whole single part and are left out: good/25.png",)
 
 
+def with_a_class_without_parts(folder: Path) -> Split:
+    """Good rods, flawed ones, and frames of a class in which no part lies."""
+    rng = np.random.default_rng(9)
+    pictures = {f"good/{n:02d}.png": rod(rng) for n in range(16)}
+    pictures |= {f"flawed/{n}.png": rod(rng, flawed=True) for n in range(8)}
+    pictures |= {f"missing/m{n}.png": np.full((SIDE, SIDE, 3), 220 + n, np.uint8) for n in range(8)}
+    for name, picture in pictures.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / name), picture)
+    every = np.arange(len(pictures))
+    return Split(load_dataset(folder), every[every % 4 > 1], every[::4], every[1::4], "drawn")
+
+
+def test_no_label_loses_all_of_its_training_pictures(tmp_path: Path) -> None:
+    split, said = with_a_class_without_parts(tmp_path), "no training picture of missing shows"
+    with pytest.raises(ConfigError, match=said) as refused:
+        with_cut_out(split, config("transfer", cut_out=True), QUIET)
+    assert "leave cut_out out" in str(refused.value)
+    given = config("transfer").model_copy(update={"weights": "auto"})
+    same, settled, notes = with_cut_out(split, given, QUIET)
+    assert same is split
+    assert settled.image.cut_out is False
+    assert notes[-1].startswith(f"whole frames are judged: {said}")
+
+
 def test_where_no_part_stands_out_a_setting_is_refused(tmp_path: Path) -> None:
     (tmp_path / "good").mkdir()
     rng = np.random.default_rng(1)
