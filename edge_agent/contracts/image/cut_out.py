@@ -7,7 +7,7 @@ not judged. Places come in fixed steps, so that every machine finds the same one
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import cv2
@@ -40,6 +40,9 @@ class CutOut(Strict):
         gt=0, le=MOST_SIDE, description="its height, as a share of the frame's width"
     )
     turned: bool = Field(description="whether the part's long side is turned along the box")
+    heavy_end_left: bool = Field(
+        default=False, description="whether turned parts lie with their heavier end to the left"
+    )
     least_area: float = Field(gt=0, lt=1, description="of a part, as a share of the frame")
     most_area: float = Field(gt=0, le=1, description="of a part, as a share of the frame")
     least_contrast: float = Field(
@@ -54,7 +57,8 @@ class CutOut(Strict):
 
     def sentence(self) -> str:
         """For the log, the report and `check`."""
-        turned = ", turned along the part," if self.turned else ""
+        end = " with its heavier end to the left" if self.heavy_end_left else ""
+        turned = f", turned along the part{end}," if self.turned else ""
         return (
             f"a box of {self.along:.0%} x {self.across:.0%} of the frame's width{turned} holds each"
         )
@@ -73,11 +77,14 @@ class Place:
 
 @dataclass(frozen=True)
 class Extent:
-    """A piece's place, and how long and wide it is, as shares of the frame's width."""
+    """A piece's place, and how long and wide it is, as shares of the frame's width; lopsided: the
+    skewness of its hull's pixels along it, above 0 where the heavier end lies to the left.
+    """
 
     place: Place
     along: float
     across: float
+    lopsided: float
 
 
 class NoPartError(InputError):
@@ -95,7 +102,10 @@ def find_part(image: Image, cut_out: CutOut) -> Place:
     seen = pieces_of(image)
     if fault := no_part(seen, cut_out):
         raise NoPartError(fault)
-    return extent_of(seen.pieces[0], seen.width_px, turned=cut_out.turned).place
+    found = extent_of(seen.pieces[0], seen.width_px, turned=cut_out.turned)
+    if cut_out.heavy_end_left and found.lopsided < 0:
+        return replace(found.place, turn_deg=found.place.turn_deg + 180)
+    return found.place
 
 
 def no_part(seen: Pieces, cut_out: CutOut) -> str:
@@ -114,17 +124,19 @@ def no_part(seen: Pieces, cut_out: CutOut) -> str:
 
 
 def extent_of(piece: Piece, width_px: int, *, turned: bool) -> Extent:
-    """Place and size of a piece that was found in a picture of that width; turned: along its
-    principal axis.
+    """Place and size of a piece that was found in a picture of that width; turned: along the
+    principal axis of its hull, which light and holes within the part do not change.
     """
-    middle = piece.points.mean(axis=0)
-    turn = _turn_deg(piece.points - middle) if turned else 0.0
+    solid = _hull(piece.points)
+    middle = solid.mean(axis=0)
+    turn = _turn_deg(solid - middle) if turned else 0.0
     axes = _axes(turn)
-    laid = (piece.points - middle) @ axes.T
+    laid = (solid - middle) @ axes.T
     low, high = laid.min(axis=0), laid.max(axis=0)
     x, y = (middle + ((low + high) / 2) @ axes + 0.5) / width_px
     along, across = (high - low + 1) / width_px
-    return Extent(Place(_stepped(x), _stepped(y), turn), float(along), float(across))
+    place = Place(_stepped(x), _stepped(y), turn)
+    return Extent(place, float(along), float(across), _skewness(laid[:, 0]))
 
 
 def cut(image: Image, place: Place, cut_out: CutOut) -> Image:
@@ -170,11 +182,28 @@ def is_blank(tiles: Tensor) -> bool:
     return not tiles.any()
 
 
+def _hull(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The pixels (M, 2) within the convex hull of pixels (N, 2), x and y."""
+    corner = points.min(axis=0)
+    hull = cv2.convexHull((points - corner).astype(np.int32))
+    across, down = hull.max(axis=(0, 1)) + 1
+    inside = np.zeros((down, across), np.uint8)
+    cv2.fillConvexPoly(inside, hull, 1)
+    rows, columns = np.nonzero(inside)
+    return np.asarray(np.stack([columns, rows], axis=1) + corner, np.float64)
+
+
 def _turn_deg(points: NDArray[np.float64]) -> float:
     """Of the principal axis of points around 0, in fixed steps from -90 to 90 degrees."""
     (xx, xy), (_, yy) = points.T @ points
     turn = np.degrees(np.arctan2(2 * xy, xx - yy)) / 2
     return float(round(turn / STEP_DEG) * STEP_DEG)
+
+
+def _skewness(values: NDArray[np.float64]) -> float:
+    """The third moment of values around their mean 0, over that of their spread."""
+    square = float(np.square(values).mean())
+    return float((values**3).mean() / square**1.5) if square else 0.0
 
 
 def _axes(turn_deg: float) -> NDArray[np.float64]:

@@ -45,6 +45,9 @@ LEAST_PARTS = 5
 LONG = 1.5
 """Parts that are so many times longer than wide are turned along the box."""
 
+LOPSIDED = 0.1
+"""Skewness from which on the heavier end of a turned part is told from the other."""
+
 MARGIN = 0.04
 """Of the box's longer side, around the part: what sticks out of it is seen."""
 
@@ -142,6 +145,7 @@ def _around(typical: Sequence[Shown]) -> CutOut | None:
     as_they_lie = [one.upright for one in typical if one.upright]
     lengths = np.array([one.along / one.across for one in laid])
     turned = bool(np.mean(lengths >= LONG) >= ENOUGH)
+    lopsided = np.array([abs(one.lopsided) >= LOPSIDED for one in laid])
     extents = laid if turned else as_they_lie
     along = max(one.along for one in extents)
     across = max(one.across for one in extents)
@@ -153,6 +157,7 @@ def _around(typical: Sequence[Shown]) -> CutOut | None:
         along=sides[0],
         across=sides[1],
         turned=turned,
+        heavy_end_left=turned and bool(np.mean(lopsided) >= ENOUGH),
         least_area=round(SMALLER * min(areas), 5),
         most_area=round(min(1.0, LARGER * max(areas)), 5),
         least_contrast=round(FAINTER * min(one.seen.contrast for one in typical), 2),

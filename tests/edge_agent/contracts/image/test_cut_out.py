@@ -62,6 +62,34 @@ def test_the_same_part_gives_the_same_picture_however_it_lies() -> None:
     assert np.abs(shown[0][inside] - shown[1][inside]).mean() < 2
 
 
+def wedge(turn_deg: float, *, shiny: bool = False) -> Image:
+    """A dark wedge, its point at turn_deg clockwise from the right, on an even ground; shiny: a
+    stripe off its middle is as bright as the ground.
+    """
+    frame = np.full((HEIGHT, WIDTH, 3), 180, np.uint8)
+    turn = np.radians(turn_deg)
+    to_frame = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    shapes = [([(-90, -24), (-90, 24), (90, 6), (90, -6)], 60)]
+    if shiny:
+        shapes.append(([(-60, -4), (-60, 14), (10, 8), (10, -4)], 180))
+    for corners, grey in shapes:
+        laid = np.array(corners) @ to_frame.T + (400, 300)
+        sixteenths = np.rint(laid * 16).astype(np.int32)
+        cv2.fillPoly(frame, [sixteenths], (grey, grey, grey), cv2.LINE_AA, 4)
+    return frame
+
+
+@pytest.mark.parametrize("turn_deg", [-170, -100, -89, -45, 0, 30, 89, 91, 150, 180])
+@pytest.mark.parametrize("shiny", [False, True])
+def test_the_heavier_end_lies_to_the_left(turn_deg: float, *, shiny: bool) -> None:
+    box = BAR.model_copy(update={"heavy_end_left": True})
+    frame = wedge(turn_deg, shiny=shiny)
+    place = find_part(frame, box)
+    assert abs((place.turn_deg - turn_deg + 180) % 360 - 180) <= 1
+    dark = cut(frame, place, box)[:, :, 0] < 100
+    assert dark[:, :90].sum() > 1.3 * dark[:, -90:].sum()
+
+
 def test_what_is_not_turned_is_the_frames_own_pixels() -> None:
     frame = bars()
     cv2.circle(frame, (300, 200), 40, (30, 60, 90), -1)

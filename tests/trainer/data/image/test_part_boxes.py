@@ -65,6 +65,27 @@ def test_parts_as_wide_as_long_are_not_turned(tmp_path: Path) -> None:
     assert 50 < box.along * 400 < 50 * 1.42 * 1.2
 
 
+def nail(rng: np.random.Generator) -> Image:
+    """A dark bar with a head at one end, at any angle."""
+    frame = rng.normal(200, 3, (300, 400, 3))
+    turn, middle = rng.uniform(0, 2 * np.pi), rng.uniform((150, 110), (250, 190))
+    to_frame = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    shape = [(-45, -14), (-45, 14), (-33, 14), (-33, 5), (45, 5), (45, -5), (-33, -5), (-33, -14)]
+    laid = np.rint(np.array(shape) @ to_frame.T + middle).astype(np.int32)
+    cv2.fillPoly(frame, [laid], (70, 70, 70))
+    return np.clip(frame, 0, 255).astype(np.uint8)
+
+
+def test_parts_with_a_heavier_end_lie_alike(tmp_path: Path) -> None:
+    rng = np.random.default_rng(8)
+    nails = written(tmp_path / "nails", [nail(rng) for _ in range(20)])
+    box = box_of_good(nails, every(nails), WHOLE)
+    assert box.turned
+    assert box.heavy_end_left
+    assert "with its heavier end to the left" in box.sentence()
+    assert not box_of_good(bars(tmp_path / "bars"), np.arange(40), WHOLE).heavy_end_left
+
+
 def test_the_region_is_the_frame(tmp_path: Path) -> None:
     dataset = bars(tmp_path)
     half = Region(left=0.15, top=0.0, width=0.7, height=1.0)
