@@ -54,11 +54,10 @@ def brightness(inputs: Tensor) -> Features:
 
 def thumbnail(inputs: Tensor) -> Features:
     """A grey picture of 16 x 16: (N, 256)."""
-    small = [
-        cv2.resize(image.mean(axis=2).astype(np.float32), (THUMBNAIL_PX, THUMBNAIL_PX))
-        for image in inputs
-    ]
-    return np.stack(small).reshape(len(inputs), -1).astype(np.float64)
+    side = THUMBNAIL_PX
+    small = [cv2.resize(image.astype(np.float32), (side, side)) for image in inputs]
+    rows = np.stack(small).reshape(len(inputs), side * side, -1)
+    return np.asarray(rows.mean(axis=2), np.float64)
 
 
 def level(inputs: Tensor) -> Features:

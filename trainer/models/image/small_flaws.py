@@ -51,8 +51,10 @@ def part_of(image: Tensor) -> NDArray[np.bool_]:
     wide = max(2, round(RIM_SHARE * min(image.shape[:2])))
     rim = np.ones(image.shape[:2], np.bool_)
     rim[wide:-wide, wide:-wide] = False
-    usual = np.median(image[rim], axis=0)
-    away = np.abs(image.astype(np.float32) - usual).max(axis=2)
+    usual = np.median(image[rim], axis=0).astype(np.float32)
+    away = np.maximum.reduce(
+        [np.abs(plane - grey) for plane, grey in zip(cv2.split(image), usual, strict=True)]
+    )
     if np.median(away[rim]) > CALM:
         return everywhere
     soft = np.clip(cv2.GaussianBlur(away, (0, 0), wide / 3), 0, 255).astype(np.uint8)
