@@ -89,7 +89,8 @@ def explain_for_report(run: FittedRun, network: keras.Model | None = None) -> fl
     """
     network = network or run.network()
     held_out = run.held_out
-    rows = _worth_showing(run, set(held_out.row.tolist()))
+    stored = set(held_out.row.tolist())
+    rows = _worth_showing(run, stored - _lost(run) or stored)
     overlays = []
     for row in rows:
         picture = worst_tile(network, run.spec, held_out.of(row))
@@ -112,13 +113,14 @@ def _write_foreground(run: FittedRun, network: keras.Model) -> str:
     where = foreground_model(network)
     held_out = run.held_out
     good = [row.label in run.spec.good for row in run.predictions]
-    pictures = held_out.inputs[np.array(good)[held_out.row]][:MOST_FOR_FOREGROUND]
+    shown = np.array(good)[held_out.row] & ~np.isin(held_out.row, list(_lost(run)))
+    pictures = held_out.inputs[shown][:MOST_FOR_FOREGROUND]
     if where is None or not len(pictures):
         return ""
-    shown = np.concatenate(
+    seen = np.concatenate(
         [where.predict_on_batch(one[None].astype(np.float32)) for one in pictures]
     )
-    _write_picture(run.path / FOLDER / FOREGROUND, left_out(pictures, shown.mean(axis=0)[..., 0]))
+    _write_picture(run.path / FOLDER / FOREGROUND, left_out(pictures, seen.mean(axis=0)[..., 0]))
     return FOREGROUND
 
 
@@ -140,8 +142,9 @@ def _worth_showing(run: FittedRun, stored: set[int]) -> list[int]:
     """Rows of predictions.csv whose inputs are stored: the worst mistakes, then defects by falling
     score; else any.
     """
-    ranked = rank_mistakes(run.spec, run.predictions, MOST_FOR_REPORT // 2)
-    mistakes = [one.index for one in ranked if one.kind in MISTAKES]
+    ranked = rank_mistakes(run.spec, run.predictions, len(run.predictions))
+    mistakes = [one.index for one in ranked if one.kind in MISTAKES and one.index in stored]
+    mistakes = mistakes[: MOST_FOR_REPORT // 2]
     bad = [n for n, row in enumerate(run.predictions) if row.label not in run.spec.good]
     detected = sorted(set(bad) - set(mistakes), key=lambda n: -run.predictions[n].score)
     rows = [row for row in mistakes + detected if row in stored]
@@ -149,6 +152,12 @@ def _worth_showing(run: FittedRun, stored: set[int]) -> list[int]:
     if not rows:
         raise damaged(run.path / files.HELD_OUT, "holds no input of predictions.csv")
     return rows[:MOST_FOR_REPORT]
+
+
+def _lost(run: FittedRun) -> set[int]:
+    """Rows of predictions.csv of frames in which no part was seen."""
+    rows = enumerate(run.predictions)
+    return {row for row, one in rows if run.spec.saw_no_part(one.needs_baseline)}
 
 
 def _tiles(run: FittedRun, path: Path) -> Tensor:

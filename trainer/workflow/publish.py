@@ -69,7 +69,7 @@ def publish_run(
             found = with_network(budget, experiment.fitted.model, experiment.spec.input)
             metrics = metrics.model_copy(update={"budget": found})
         _write_files(folder, experiment, metrics)
-        write_shown_pictures(folder, experiment.split.dataset, metrics)
+        write_shown_pictures(folder, experiment, metrics)
         _explain(open_fitted_run(folder), experiment)
         write_report(open_fitted_run(folder))
         if logs is not None and logs.is_dir():

@@ -21,6 +21,7 @@ from trainer.workflow.experiment import Experiment
 
 MOST_PARTS = 6
 MOST_DOUBTS = 12
+MOST_LOST = 12
 
 UNITS: Mapping[str, Literal["parts", "windows", "rows"]] = {
     "image": "parts",
@@ -79,13 +80,19 @@ def label_doubts(experiment: Experiment) -> LabelDoubts | None:
     )
 
 
-def write_shown_pictures(folder: Path, dataset: Dataset, metrics: RunMetrics) -> None:
-    """thumbnails.json: the pictures that the report shows beside `metrics`."""
+def write_shown_pictures(folder: Path, experiment: Experiment, metrics: RunMetrics) -> None:
+    """thumbnails.json: the pictures that the report shows beside `metrics`, and held-out frames in
+    which no part was seen.
+    """
+    dataset = experiment.split.dataset
     if dataset.config.kind != "image":
         return
     paths = [path for group in metrics.copy_groups for path in group.paths]
     paths += [one.path for one in metrics.good_only.extreme] if metrics.good_only else []
     paths += [one.path for one in metrics.label_doubts.surest] if metrics.label_doubts else []
+    pairs = zip(experiment.split.test, experiment.test.needs, strict=False)
+    lost = [int(index) for index, needs in pairs if experiment.spec.saw_no_part(needs)]
+    paths += [dataset.samples[index].path for index in lost[:MOST_LOST]]
     if paths:
         write_thumbnails(folder, thumbnails(dataset, paths))
 

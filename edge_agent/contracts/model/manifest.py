@@ -15,6 +15,7 @@ from edge_agent.contracts.core.errors import BundleError
 from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.image.familiarity import Familiarity
 from edge_agent.contracts.image.input import ImageInput
+from edge_agent.contracts.model.needs_baseline import NeedsBaseline
 from edge_agent.contracts.model.scoring import Scoring
 from edge_agent.contracts.process.input import TabularInput
 from edge_agent.contracts.vibration.conditions import KnownConditions
@@ -80,6 +81,17 @@ class ModelSpec(Strict):
         if self.scoring.kind == "logits" and set(self.good) == set(self.labels):
             raise ValueError(f"every label is good ({self.labels}): no part could ever fail")
         return self
+
+    @property
+    def cuts_out(self) -> bool:
+        """Whether parts are cut out of their frames."""
+        return isinstance(self.input, ImageInput) and self.input.cut_out is not None
+
+    def saw_no_part(self, needs: NeedsBaseline) -> bool:
+        """Whether the frame of a sample that needs this shows no part that could be cut out: what
+        the network made of it says nothing.
+        """
+        return self.cuts_out and needs == "always"
 
     def _fit_the_input(self, known: KnownConditions) -> bool:
         if not isinstance(self.input, VibrationInput) or self.input.standard is None:

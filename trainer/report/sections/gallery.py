@@ -11,13 +11,18 @@ from edge_agent.contracts.run_folder.thumbnails import Thumbnails
 
 def shown(thumbnails: Thumbnails, path: str, *lines: str) -> dict[str, object]:
     """What macros.html draws of one sample; without a thumbnail only the lines and the name."""
-    jpeg = thumbnails.jpegs.get(path, "")
     return {
-        "source": f"data:image/jpeg;base64,{jpeg}" if jpeg else "",
+        "source": thumbnail_source(thumbnails, path),
         "lines": lines,
         "path": path,
         "name": "/".join(Path(path).parts[-2:]),
     }
+
+
+def thumbnail_source(thumbnails: Thumbnails, path: str) -> str:
+    """The thumbnail of a sample as a data URI; "" where there is none."""
+    jpeg = thumbnails.jpegs.get(path, "")
+    return f"data:image/jpeg;base64,{jpeg}" if jpeg else ""
 
 
 def shown_groups(groups: Sequence[CopyGroup], thumbnails: Thumbnails) -> list[dict[str, object]]:

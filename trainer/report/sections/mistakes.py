@@ -10,10 +10,12 @@ from markupsafe import Markup
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.manifest import InputSpec
 from edge_agent.contracts.run_folder.network import HeldOutInputs
+from edge_agent.contracts.run_folder.rows import Prediction
 from edge_agent.contracts.vibration.input import VibrationInput
 from trainer.evaluation.mistakes import MISTAKES, MOST, Mistake, rank_mistakes
 from trainer.report.figures import bands, waveform
 from trainer.report.rendering import Table, image_source, render
+from trainer.report.sections.gallery import thumbnail_source
 from trainer.run_folder.run import FittedRun
 
 MOST_TAGS = 12
@@ -83,15 +85,18 @@ def _view(
         "score": one.score,
         "path": one.path,
         "name": "/".join(Path(one.path).parts[-2:]),
-        "source": _source(run, one.row, held_out),
+        "lost": run.spec.saw_no_part(one.needs_baseline),
+        "source": _source(run, one, held_out),
         "chart": _chart(run, one.row, held_out, bool(tags)),
         "tags": tags_table(tags[mistake.index]) if mistake.index < len(tags) else None,
     }
 
 
-def _source(run: FittedRun, row: int, held_out: HeldOutInputs) -> str:
-    """What an image network saw of the sample."""
-    inputs = held_out.of(row)
+def _source(run: FittedRun, one: Prediction, held_out: HeldOutInputs) -> str:
+    """What an image network saw of the sample; of a frame without a part the whole of it."""
+    if run.spec.saw_no_part(one.needs_baseline):
+        return thumbnail_source(run.thumbnails, one.path)
+    inputs = held_out.of(one.row)
     is_image = isinstance(run.spec.input, ImageInput)
     return image_source(inputs[0]) if is_image and len(inputs) else ""
 

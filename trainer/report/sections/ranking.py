@@ -18,8 +18,9 @@ def ranking(run: FittedRun) -> Markup:
     """What separates labels, and good parts from defects; nothing for a predicted value."""
     if run.spec.scoring.kind == "value":
         return Markup()
-    bad = np.array([one.label not in run.spec.good for one in run.predictions])
-    scores = np.array([one.score for one in run.predictions])
+    seen = [one for one in run.predictions if not run.spec.saw_no_part(one.needs_baseline)]
+    bad = np.array([one.label not in run.spec.good for one in seen])
+    scores = np.array([one.score for one in seen])
     two_sided = bool(bad.any()) and not bool(bad.all())
     if not run.metrics.per_class and not two_sided:
         return Markup()

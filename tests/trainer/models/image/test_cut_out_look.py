@@ -19,9 +19,10 @@ from trainer.data.split import Split
 from trainer.evaluation.disturbances import disturbance_figures
 from trainer.evaluation.familiarity import familiarity_figures
 from trainer.workflow.cut_out_look import with_cut_out, without_lost
-from trainer.workflow.experiment import run_experiment
+from trainer.workflow.experiment import Experiment, run_experiment
 from trainer.workflow.golden_samples import golden_rows
 from trainer.workflow.int8_outputs import judged_by_int8
+from trainer.workflow.publish import publish_run
 
 pytestmark = pytest.mark.usefixtures("small_backbone")
 
@@ -131,9 +132,28 @@ def test_where_no_part_stands_out_a_setting_is_refused(tmp_path: Path) -> None:
         with_cut_out(split, config(cut_out=True), QUIET)
 
 
-def test_a_fit_sees_the_part_and_gives_no_verdict_without_one(tmp_path: Path) -> None:
-    split = rods(tmp_path)
-    experiment = run_experiment(split, config(cut_out=True, size_px=96), "rods")
+@pytest.fixture(scope="module")
+def experiment(tmp_path_factory: pytest.TempPathFactory) -> Experiment:
+    split = rods(tmp_path_factory.mktemp("rods"))
+    return run_experiment(split, config(cut_out=True, size_px=96), "rods")
+
+
+def test_the_report_shows_frames_without_a_part_as_they_came(
+    experiment: Experiment, tmp_path: Path
+) -> None:
+    run = publish_run(tmp_path / "run", experiment)
+    empty = [one.path for one in run.predictions[-EMPTY:]]
+    assert set(empty) <= set(run.thumbnails.jpegs)
+    page = (run.path / "report.html").read_text()
+    assert page.count("no part was seen in the frame") == EMPTY
+    assert "good (4)" in page
+    maps = run.saliency()
+    assert maps is not None
+    assert maps.pictures
+    assert not {one.path for one in maps.pictures} & set(empty)
+
+
+def test_a_fit_sees_the_part_and_gives_no_verdict_without_one(experiment: Experiment) -> None:
     spec = experiment.spec.input
     assert isinstance(spec, ImageInput)
     assert spec.cut_out is not None

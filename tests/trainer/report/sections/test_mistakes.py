@@ -27,6 +27,7 @@ def test_a_tag_with_markup_is_escaped() -> None:
         mistakes=[
             {
                 "kind": "escape",
+                "lost": False,
                 "label": "a<b>",
                 "predicted": "ok",
                 "score": 0.1,
