@@ -20,6 +20,8 @@ from trainer.data.split import plan_split
 from trainer.models.image import transfer
 from trainer.models.image.backbone import BACKBONES, JOINED
 from trainer.models.image.efficientnet_lite0 import NAME, packaged_weights
+from trainer.models.image.pooling import LAYERS, feature_extractor, float_features, int8_features
+from trainer.models.layers.int8 import converted
 from trainer.training.api import Training
 from trainer.training.predict import predict
 from trainer.workflow.experiment import Experiment, run_experiment
@@ -108,6 +110,17 @@ def test_only_the_upper_blocks_thaw_and_no_batch_norm(training: Training) -> Non
     assert "block_16_project" in thawed
     assert "block_5_project" not in thawed
     assert not [name for name in thawed if name.endswith("BN")]
+
+
+def test_pictures_are_read_in_int8_by_their_views_as_in_float(training: Training) -> None:
+    views, inputs = 4, training.train.inputs[:19]
+    extractor = feature_extractor(training.spec, training.config, LAYERS["lower"], views)
+    payload = converted(extractor, transfer.calibration_of(training))
+    plain = float_features(extractor, inputs, views, training)
+    rounded = int8_features(extractor, payload, inputs, views, training, "x")
+    for one, other in zip(plain, rounded, strict=True):
+        assert one.shape == other.shape == (19, one.shape[1])
+        assert np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.98
 
 
 @pytest.mark.slow
