@@ -24,6 +24,9 @@ STEP_DEG = 0.25
 STEP_SHARE = 1 / 4096
 """Steps of the turn, and of the place as a share of the frame's width."""
 
+SOFT_PX, AROUND_PX = 0.53, 4
+"""Standard deviation by which a turned part is softened, and pixels around its box that count."""
+
 MOST_SIDE = 8.0
 """Of a box, as a share of the frame's width: frames may be so many times higher than wide."""
 
@@ -142,12 +145,22 @@ def extent_of(piece: Piece, width_px: int, *, turned: bool) -> Extent:
 def cut(image: Image, place: Place, cut_out: CutOut) -> Image:
     """The box around a part: uint8 (h, w, 3) of the frame's own pixels, (H, W, 3); where the box
     leaves the frame, its edge goes on.
+
+    What is turned is softened a little and interpolated by cubics: linear ones leave some pixels as
+    sharp as they were, and half of the detail between others, as the turn wants it.
     """
     width = image.shape[1]
     wide, high = _box_px(cut_out, width)
     matrix = _to_box(place, (wide, high), width)
-    found = cv2.warpAffine(image, matrix, (wide, high), borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(found, np.uint8).reshape(high, wide, image.shape[2])
+    method = cv2.INTER_LINEAR
+    if cut_out.turned:
+        near, matrix = _near(image, matrix, (wide, high))
+        soft = cv2.GaussianBlur(near, (3, 3), SOFT_PX, borderType=cv2.BORDER_REPLICATE)
+        image, method = np.asarray(soft, np.uint8), cv2.INTER_CUBIC
+    found = cv2.warpAffine(
+        image, matrix, (wide, high), flags=method, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(found, np.uint8).reshape(high, wide, -1)
 
 
 def heat_over(heat: Heat, place: Place, cut_out: CutOut, frame: tuple[int, int]) -> Heat:
@@ -232,6 +245,20 @@ def _to_box(place: Place, box: tuple[int, int], width: int) -> NDArray[np.float6
 def _cells_over(side: int, cells_a_px: float) -> int:
     """Cells over so many pixels: no more than these."""
     return min(side, max(1, round(side * cells_a_px)))
+
+
+def _near(
+    image: Image, matrix: NDArray[np.float64], box: tuple[int, int]
+) -> tuple[Image, NDArray[np.float64]]:
+    """The part of a frame that a box shows, with a margin, and what takes its pixels to the box."""
+    height, width = image.shape[:2]
+    turn, shift = matrix[:, :2], matrix[:, 2]
+    corners = np.array([[0, 0], [box[0], 0], [0, box[1]], box], np.float64)
+    laid = (corners - shift) @ turn
+    low = np.clip(np.floor(laid.min(axis=0)) - AROUND_PX, 0, (width - 1, height - 1))
+    high = np.clip(np.ceil(laid.max(axis=0)) + AROUND_PX, low + 1, (width, height))
+    (left, top), (right, bottom) = low.astype(int), high.astype(int)
+    return image[top:bottom, left:right], np.column_stack([turn, shift + turn @ (left, top)])
 
 
 def _of_cells(across: float, down: float) -> NDArray[np.float64]:
