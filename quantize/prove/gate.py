@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.core.errors import ConfigError, GateError
 from edge_agent.contracts.core.types import Verdict
+from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.manifest import ModelSpec
 from edge_agent.contracts.run_folder.rows import Prediction
 
@@ -92,8 +93,9 @@ def compare_samples(
         metrics = [_accuracy(spec, before, after, limits.accuracy)]
     if spec.good:
         bad = np.array([sample.label not in spec.good for sample in before])
-        if bad.any() and not bad.all():
-            metrics.insert(0, _auroc(bad, before, after, limits.auroc))
+        seen = _show_a_part(spec, before)
+        if bad[seen].any() and not bad[seen].all():
+            metrics.insert(0, _auroc(bad, seen, before, after, limits.auroc))
         metrics += _verdict_counts(bad, before, after, limits.escapes)
     flips = [
         Flip(old, new, _flip_kind(spec, old, new))
@@ -146,9 +148,19 @@ def mcnemar(lost: int, won: int) -> float:
     return float(binomtest(lost, lost + won).pvalue) if lost + won else 1.0
 
 
-def _auroc(bad: Mask, before: list[Prediction], after: list[Prediction], limit: float) -> Metric:
-    old = np.array([sample.score for sample in before])
-    new = np.array([sample.score for sample in after])
+def _show_a_part(spec: ModelSpec, samples: list[Prediction]) -> Mask:
+    """(N,): False for a frame without the part that is cut out, whose score says nothing."""
+    cuts_out = isinstance(spec.input, ImageInput) and spec.input.cut_out is not None
+    return np.array([not (cuts_out and one.needs_baseline == "always") for one in samples])
+
+
+def _auroc(
+    bad: Mask, seen: Mask, before: list[Prediction], after: list[Prediction], limit: float
+) -> Metric:
+    """Of the samples that are `seen`; all (N,)."""
+    bad = bad[seen]
+    old = np.array([sample.score for sample in before])[seen]
+    new = np.array([sample.score for sample in after])[seen]
     was, is_ = auroc(bad, old), auroc(bad, new)
     ci95 = _bootstrap_auroc(bad, old, new)
     step = 1 / min(int(bad.sum()), int((~bad).sum()))

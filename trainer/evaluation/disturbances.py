@@ -101,12 +101,14 @@ def _row(held_out: HeldOut, before: Judged, after: Judged) -> dict[str, object]:
         "verdicts_changed": round(float(np.mean([one != other for one, other in pairs])), 6),
     }
     if outcome.classifies:
-        row["accuracy"] = round(float((outcome.truth == outcome.predicted).mean()), 6)
-    bad = outcome.bad
+        right = (outcome.truth == outcome.predicted) & outcome.seen
+        row["accuracy"] = round(float(right.mean()), 6)
+    bad, scores = outcome.bad[outcome.seen], outcome.scores[outcome.seen]
     if bad.any() and not bad.all():
-        row["recall_at_1pct_false_reject"] = round(metrics.recall_at(bad, outcome.scores, 0.01), 6)
-        row["auroc"] = round(metrics.auroc(bad, outcome.scores), 6)
-        row["false_reject"] = round(float(outcome.rejected[~bad].mean()), 6)
+        row["recall_at_1pct_false_reject"] = round(metrics.recall_at(bad, scores, 0.01), 6)
+        row["auroc"] = round(metrics.auroc(bad, scores), 6)
+    if outcome.bad.any() and not outcome.bad.all():
+        row["false_reject"] = round(float(outcome.rejected[~outcome.bad].mean()), 6)
     return row
 
 

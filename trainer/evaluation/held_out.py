@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.manifest import ModelSpec
+from edge_agent.contracts.model.needs_baseline import NeedsBaseline
 from trainer.data.prepare import Prepared
 from trainer.data.samples import Indices
 from trainer.data.split import Split
@@ -55,6 +56,7 @@ def outcome_of(split: Split, spec: ModelSpec, judged: Judged) -> Outcome:
         scores=judged.scores,
         rejected=np.array([verdict == "FAIL" for verdict in judged.verdicts]),
         undecided=undecided_of(spec, judged.verdicts),
+        unseen=unseen_of(spec, judged.needs),
         groups=[groups[index] for index in indices],
         values=split.dataset.values()[indices] if spec.scoring.kind == "value" else None,
         ends=_ends(judged) if spec.scoring.kind == "value" else None,
@@ -63,10 +65,20 @@ def outcome_of(split: Split, spec: ModelSpec, judged: Judged) -> Outcome:
 
 def undecided_of(spec: ModelSpec, verdicts: Sequence[str]) -> NDArray[np.bool_] | None:
     """Which samples got NO-VERDICT; None of a model that decides on everything."""
-    cuts_out = isinstance(spec.input, ImageInput) and spec.input.cut_out is not None
-    if spec.conditions is None and spec.scoring.unsure_low is None and not cuts_out:
+    if spec.conditions is None and spec.scoring.unsure_low is None and not _cuts_out(spec):
         return None
     return np.array([verdict == "NO-VERDICT" for verdict in verdicts], bool)
+
+
+def unseen_of(spec: ModelSpec, needs: Sequence[NeedsBaseline]) -> NDArray[np.bool_] | None:
+    """Which samples show no part that could be cut out; None where all do."""
+    if not _cuts_out(spec) or not any(needs):
+        return None
+    return np.array([one == "always" for one in needs], np.bool_)
+
+
+def _cuts_out(spec: ModelSpec) -> bool:
+    return isinstance(spec.input, ImageInput) and spec.input.cut_out is not None
 
 
 def _ends(judged: Judged) -> np.ndarray | None:

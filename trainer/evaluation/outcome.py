@@ -21,7 +21,8 @@ class Outcome:
 
     truth, predicted: label numbers (predicted is -1 for a detector, which names no class);
     scores: higher is worse; rejected: verdict FAIL; undecided: verdict NO-VERDICT, None of a
-    model that decides on everything.
+    model that decides on everything; unseen: no part was seen, so that label and score say
+    nothing, None where all were.
     values: (M,) true values of a regression, whose predicted ones are `scores` and whose intervals
     are `ends`, (M, 2); None for labels.
     """
@@ -36,6 +37,12 @@ class Outcome:
     values: NDArray[np.float64] | None = None
     ends: NDArray[np.float64] | None = None
     undecided: NDArray[np.bool_] | None = None
+    unseen: NDArray[np.bool_] | None = None
+
+    @property
+    def seen(self) -> NDArray[np.bool_]:
+        """Of which samples label and score say something."""
+        return np.ones(len(self.truth), np.bool_) if self.unseen is None else ~self.unseen
 
     @property
     def bad(self) -> NDArray[np.bool_]:
@@ -91,7 +98,8 @@ def joined(outcomes: Sequence[Outcome]) -> Outcome:
         groups=[group for one in outcomes for group in one.groups],
         values=_all_of([one.values for one in outcomes]),
         ends=_all_of([one.ends for one in outcomes]),
-        undecided=_all_of([one.undecided for one in outcomes]),
+        undecided=_any_of([(one.undecided, len(one.truth)) for one in outcomes]),
+        unseen=_any_of([(one.unseen, len(one.truth)) for one in outcomes]),
     )
 
 
@@ -137,7 +145,7 @@ def class_rankings(
 
 def _label_figures(outcome: Outcome) -> dict[str, Metric]:
     truth, predicted, count = outcome.truth, outcome.predicted, len(outcome.labels)
-    right = truth == predicted
+    right = (truth == predicted) & outcome.seen
     return {
         "accuracy": metrics.wilson(int(right.sum()), len(right)),
         "macro_f1": metrics.bootstrapped(
@@ -147,7 +155,7 @@ def _label_figures(outcome: Outcome) -> dict[str, Metric]:
 
 
 def _verdict_figures(outcome: Outcome) -> dict[str, Metric]:
-    bad, rejected, scores = outcome.bad, outcome.rejected, outcome.scores
+    bad, rejected = outcome.bad, outcome.rejected
     right = rejected == bad
     if outcome.undecided is not None:
         right &= ~outcome.undecided
@@ -156,10 +164,20 @@ def _verdict_figures(outcome: Outcome) -> dict[str, Metric]:
         "verdict_accuracy": metrics.wilson(int(right.sum()), len(right)),
         "detected": metrics.share(detected, int(bad.sum())),
         "false_reject": metrics.share(refused, int((~bad).sum())),
-        "recall_at_1pct_false_reject": metrics.recall_figure(bad, scores, outcome.groups, 0.01),
-        "auroc": metrics.auroc_figure(bad, scores, outcome.groups),
+    } | _ranking_figures(outcome)
+
+
+def _ranking_figures(outcome: Outcome) -> dict[str, Metric]:
+    """Of the samples whose scores say something; {} where they are all good, or all bad."""
+    bad, scores = outcome.bad[outcome.seen], outcome.scores[outcome.seen]
+    groups = [one for one, seen in zip(outcome.groups, outcome.seen, strict=True) if seen]
+    if not bad.any() or bad.all():
+        return {}
+    return {
+        "recall_at_1pct_false_reject": metrics.recall_figure(bad, scores, groups, 0.01),
+        "auroc": metrics.auroc_figure(bad, scores, groups),
         "average_precision": metrics.bootstrapped(
-            lambda rows: metrics.average_precision(bad[rows], scores[rows]), outcome.groups
+            lambda rows: metrics.average_precision(bad[rows], scores[rows]), groups
         ),
     }
 
@@ -202,3 +220,10 @@ def _all_of(parts: Sequence[NDArray[Values] | None]) -> NDArray[Values] | None:
     """None where one part has none: models of one kind have all or none."""
     known = [part for part in parts if part is not None]
     return np.concatenate(known) if len(known) == len(parts) else None
+
+
+def _any_of(parts: Sequence[tuple[NDArray[np.bool_] | None, int]]) -> NDArray[np.bool_] | None:
+    """None where all are; else False for those of a part that is None."""
+    if all(part is None for part, _ in parts):
+        return None
+    return np.concatenate([np.zeros(n, np.bool_) if part is None else part for part, n in parts])

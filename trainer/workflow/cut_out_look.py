@@ -59,6 +59,8 @@ def with_cut_out(
                 where="[image] cut_out",
                 cure="take those labels out of the data set, or leave cut_out out",
             )
+        for one in note:
+            progress.say(one)
         return few, config.with_image(align=False), note
     if not _may_be_compared(split, config):
         return split, config, ()
@@ -81,7 +83,6 @@ def without_lost(
     lost = [split.dataset.samples[int(one)].path for one in gone]
     named = ", ".join(lost[:3]) + (", ..." if len(lost) > 3 else "")
     note = f"{len(lost)} training pictures show no whole single part and are left out: {named}"
-    progress.say(note)
     return few, (note,)
 
 
@@ -142,6 +143,8 @@ def _compared(
         else "whole frames are judged: cut out they are not clearly worth more",
     )
     progress.say(f"{compared}: {notes[1]}; this took {watch}")
+    for one in lost if taken else ():
+        progress.say(one)
     return (few, cut, (*notes, *lost)) if taken else (split, plain, notes)
 
 

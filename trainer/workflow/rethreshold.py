@@ -33,7 +33,7 @@ from edge_agent.contracts.run_folder.metrics import (
 )
 from edge_agent.contracts.run_folder.rows import NEEDS_BASELINE, Prediction, prediction_cells
 from edge_agent.contracts.run_folder.verdicts import judged_by
-from trainer.evaluation.held_out import undecided_of
+from trainer.evaluation.held_out import undecided_of, unseen_of
 from trainer.evaluation.outcome import Outcome, class_rows, figures, numbered
 from trainer.report.card import card_text
 from trainer.report.page import page, refuse_damaged
@@ -212,6 +212,7 @@ def _outcome(run: FittedRun, spec: ModelSpec, predictions: Sequence[Prediction])
         rejected=np.array([one.verdict == "FAIL" for one in predictions]),
         groups=[groups[one.path] for one in predictions],
         undecided=undecided_of(spec, [one.verdict for one in predictions]),
+        unseen=unseen_of(spec, [one.needs_baseline for one in predictions]),
     )
 
 

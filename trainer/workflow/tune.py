@@ -132,5 +132,5 @@ def _validation_score(split: Split, config: FitConfig) -> float:
     experiment = run_experiment(split, config, "tune")
     outcome = outcome_of(experiment.split, experiment.spec, experiment.val)
     score = metrics.macro_f1(outcome.truth, outcome.predicted, len(outcome.labels))
-    area = metrics.auroc(outcome.bad, outcome.scores)
+    area = metrics.auroc(outcome.bad[outcome.seen], outcome.scores[outcome.seen])
     return float(score + (0.1 * area if np.isfinite(area) else 0.0))

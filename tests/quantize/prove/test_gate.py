@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from edge_agent.contracts.core.errors import ConfigError, ConversionError, GateError
+from edge_agent.contracts.image.cut_out import CutOut
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.manifest import ModelSpec
 from edge_agent.contracts.model.scoring import Scoring
@@ -84,6 +86,19 @@ def test_one_bad_part_newly_passed_breaks_the_gate() -> None:
         enforce(comparison, [])
     assert caught.value.exit_code == 1
     assert [flip.kind for flip in comparison.flips] == ["new escape"]
+
+
+def test_frames_without_the_part_that_is_cut_out_are_not_ranked() -> None:
+    limits = {"least_area": 0.01, "most_area": 0.1, "least_contrast": 9.0}
+    box = CutOut(along=0.5, across=0.5, turned=False, **limits)
+    cutting = SPEC.model_copy(update={"input": SPEC.input.model_copy(update={"cut_out": box})})
+    before, after = pair(20)
+    lost = [replace(one, verdict="NO-VERDICT", needs_baseline="always") for one in before[:4]]
+    black = [replace(one, score=0.5) for one in lost]
+    for spec, loss in ((SPEC, True), (cutting, False)):
+        told = compare_samples(spec, [*lost, *before[4:]], [*black, *after[4:]], Limits())
+        found = next(metric for metric in told.metrics if metric.name == "auroc")
+        assert (found.loss > 0) is loss
 
 
 def test_what_is_waived_is_named_for_the_manifest() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from trainer.evaluation.outcome import Outcome, figures, joined
@@ -35,3 +37,26 @@ def test_good_parts_alone_show_what_a_detector_rejects_and_no_labels() -> None:
     assert list(found) == ["false_reject"]
     assert found["false_reject"].value == 1 / 3
     assert found["false_reject"].ci95[1] < 0.91
+
+
+def test_what_shows_no_part_is_ranked_nowhere() -> None:
+    """Two empty frames with the highest scores, one of them good."""
+    empty = np.array([False, False, False, True, True])
+    plain = outcome(["ok", "bent"], [0, 0, 1, 0, 1], [0.1, 0.2, 0.9, 9.0, 9.0])
+    verdicts = {"rejected": plain.rejected & ~empty, "undecided": empty, "unseen": empty}
+    found = figures(replace(plain, **verdicts))
+    assert found["auroc"].value == found["recall_at_1pct_false_reject"].value == 1.0
+    assert found["auroc"].n == 3
+    assert (found["undecided_bad"].value, found["undecided_good"].value) == (0.5, 1 / 3)
+    assert found["detected"].value == 0.5
+
+
+def test_folds_that_cut_out_and_folds_that_do_not_are_joined() -> None:
+    whole = outcome(["ok", "bent"], [0, 1], [0.1, 0.9])
+    lost = np.array([False, True])
+    cut = replace(outcome(["ok", "bent"], [1, 0], [0.8, 0.3]), undecided=lost, unseen=lost)
+    both = joined([whole, cut])
+    assert both.undecided is not None
+    assert both.undecided.tolist() == [False, False, False, True]
+    assert both.seen.tolist() == [True, True, True, False]
+    assert figures(both)["verdict_accuracy"].value == 0.75
