@@ -70,12 +70,16 @@ UNFAMILIAR: dict[str, MakeUnfamiliar] = {
 
 def familiarity_figures(held_out: HeldOut) -> dict[str, dict[str, object]]:
     """Row -> n, refused (a Figure as JSON: NO-VERDICT for being unfamiliar), passed and
-    passed_without_gate (shares of PASS); {} for a model without a gate."""
+    passed_without_gate (shares of PASS); {} for a model without a gate, and where no
+    held-out picture shows a part.
+    """
     spec = held_out.spec.input
     if held_out.spec.familiarity is None or not isinstance(spec, ImageInput):
         return {}
     samples = held_out.split.test
     samples = samples[~show_no_part(held_out.inputs, samples, held_out.spec)]
+    if not len(samples):
+        return {}
     bad = held_out.split.dataset.is_bad()[samples]
     rows: dict[str, dict[str, object]] = {}
     for name, chosen in (("good held-out parts", ~bad), ("bad held-out parts", bad)):

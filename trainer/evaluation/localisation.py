@@ -124,11 +124,11 @@ def localisation_figures(held_out: HeldOut) -> dict[str, dict[str, object]]:
     known = np.array([bool(sample.mask) for sample in samples]) | ~bad
     if not isinstance(spec, ImageInput) or spec.tiles.count > 1:
         return {}
+    known &= ~show_no_part(held_out.inputs, held_out.split.test, held_out.spec)
     if not (known & bad).any() or len(held_out.network.outputs) < 2:
         return {}
     heats, masks, groups = [], [], []
-    lost = show_no_part(held_out.inputs, held_out.split.test, held_out.spec)
-    rows = np.flatnonzero(known & ~lost)
+    rows = np.flatnonzero(known)
     shown = held_out.inputs.inputs[rows]
     for row, (_, heat, *_) in zip(rows, forward(held_out.network, shown, 1), strict=True):
         mask = np.zeros((spec.shape[0], spec.shape[1]), bool)

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from edge_agent.contracts.core.errors import ConfigError, DatasetError
+from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.run_folder.files import csv_bytes
 from edge_agent.contracts.run_folder.metrics import HeldOutMetrics
-from edge_agent.contracts.run_folder.rows import Prediction, SplitRow
+from edge_agent.contracts.run_folder.rows import NEEDS_BASELINE, Prediction, SplitRow
 from trainer.console.progress import Progress
 from trainer.data.prepare import prepare
 from trainer.data.samples import Dataset, Sample
@@ -49,7 +50,8 @@ class Evaluation:
         }
 
     def table(self) -> bytes:
-        """The predictions as CSV."""
+        """The predictions as CSV; frames without a part are marked, so that none is chosen by."""
+        gated = any(one.needs_baseline for one in self.predictions)
         return csv_bytes(
             [
                 {
@@ -58,6 +60,7 @@ class Evaluation:
                     "predicted": one.predicted,
                     "score": round(one.score, 8),
                     "verdict": one.verdict,
+                    **({NEEDS_BASELINE: one.needs_baseline} if gated else {}),
                 }
                 for one in self.predictions
             ]
@@ -80,6 +83,7 @@ def evaluate_run(run: FittedRun, dataset: Dataset, progress: Progress) -> Evalua
     needs = withheld_verdicts(fresh, prepared, split.test, spec)
     judged = judge_all(outputs, prepared, split.test, spec.scoring, spec.labels, spec.good, needs)
     outcome = outcome_of(split, run.spec, judged)
+    lost = needs if isinstance(spec.input, ImageInput) else []
     predictions = [
         Prediction(
             row,
@@ -88,6 +92,7 @@ def evaluate_run(run: FittedRun, dataset: Dataset, progress: Progress) -> Evalua
             judgement.label,
             judgement.score,
             judgement.verdict.value,
+            needs_baseline=lost[row] if lost else "",
         )
         for row, (sample, judgement) in enumerate(
             zip(fresh.samples, judged.judgements, strict=True)

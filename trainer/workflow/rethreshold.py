@@ -62,7 +62,7 @@ def parts_for_choice(run: FittedRun, table: Path | None = None) -> Parts:
         )
     if table is not None:
         try:
-            return _read_parts(table, run, WRITES_PARTS)
+            return _read_parts(table, run, WRITES_PARTS, may_need_baseline=True)
         except RunError as error:
             raise ConfigError(error.what, where=error.where, cure=error.cure) from error
     return _read_parts(run.path / files.VALIDATION, run)

@@ -128,3 +128,12 @@ def test_a_table_of_predictions_begins_with_its_head() -> None:
     assert head.encode() == HEAD_BYTES
     assert row == '"a,b.png",ok,dent,0.12345679,FAIL'
     assert evaluation.summary()["left_out"] == 3
+
+
+def test_the_table_marks_frames_without_a_part() -> None:
+    plain = Prediction(0, "a.png", "good", "normal", 0.1, "PASS")
+    lost = Prediction(1, "b.png", "good", "anomaly", 9.0, "NO-VERDICT", needs_baseline="always")
+    for predictions, columns in (([plain], 5), ([plain, lost], 6)):
+        told = Evaluation("run", "set", 0, HeldOutMetrics(), predictions).table().decode()
+        assert [len(line.split(",")) for line in told.split()] == [columns] * (len(predictions) + 1)
+    assert told.split()[-1] == "b.png,good,anomaly,9.0,NO-VERDICT,always"

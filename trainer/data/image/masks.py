@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.core.types import Image
 from edge_agent.contracts.image.alignment import Pose
+from edge_agent.contracts.image.cut_out import NoPartError, blank
 from edge_agent.contracts.image.decode import read_image
 from edge_agent.contracts.image.input import (
     ImageInput,
@@ -37,9 +38,13 @@ def read_mask(path: Path) -> Mask:
 
 def mask_as_shown(mask: Mask, spec: ImageInput, frame: Callable[[], Image]) -> Mask:
     """A mask, uint8 (H, W), moved and cut as its frame is for the network: uint8 (height_px,
-    width_px). frame: reads the picture, which is needed where its part is searched.
+    width_px); black where that shows no part. frame: reads the picture, which is needed where its
+    part is searched.
     """
-    place = place_of(frame(), spec) if spec.align or spec.cut_out else Pose()
+    try:
+        place = place_of(frame(), spec) if spec.align or spec.cut_out else Pose()
+    except NoPartError:
+        return blank((spec.height_px, spec.width_px))
     plain = {"channels": 1, "standardise": False, "align": None, "cut_out": None}
     flat = spec.model_copy(update={**plain, "region": Region()})
     return np.asarray(prepare_image(part_shown(as_picture(mask), place, spec), flat)[:, :, 0])

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from edge_agent.contracts.core.errors import InputError
-from trainer.data.image.masks import as_picture, read_mask
+from edge_agent.contracts.image.cut_out import CutOut
+from edge_agent.contracts.image.input import ImageInput
+from trainer.data.image.masks import as_picture, mask_as_shown, read_mask
 
 SHAPE = np.zeros((20, 30), np.uint8)
 SHAPE[5:12, 7:20] = 1
@@ -37,3 +39,13 @@ def test_a_damaged_mask_is_named(tmp_path: Path) -> None:
     (tmp_path / "m.png").write_bytes(b"no picture")
     with pytest.raises(InputError, match=r"m\.png: not a readable image"):
         read_mask(tmp_path / "m.png")
+
+
+def test_a_mask_is_black_where_its_frame_shows_no_part() -> None:
+    limits = {"least_area": 0.01, "most_area": 0.1, "least_contrast": 9.0}
+    box = CutOut(along=0.5, across=0.5, turned=False, **limits)
+    spec = ImageInput(width_px=16, height_px=8, cut_out=box)
+    drawn = np.full((60, 80), 255, np.uint8)
+    shown = mask_as_shown(drawn, spec, lambda: np.full((60, 80, 3), 99, np.uint8))
+    assert shown.shape == (8, 16)
+    assert not shown.any()

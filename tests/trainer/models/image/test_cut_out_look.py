@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -170,5 +171,8 @@ def test_a_fit_sees_the_part_and_gives_no_verdict_without_one(experiment: Experi
     figures = disturbance_figures(experiment.judged_held_out)
     assert figures["undisturbed"]["n"] == 10
     strange = familiarity_figures(experiment.judged_held_out)
-    assert not strange or strange["good held-out parts"]["n"] == 4
+    assert strange["good held-out parts"]["n"] == 4
+    held_out = experiment.judged_held_out
+    all_lost = replace(held_out, split=replace(split, test=split.test[-EMPTY:]))
+    assert familiarity_figures(all_lost) == {}
     assert judged_by_int8(experiment).verdicts[-EMPTY:] == ["NO-VERDICT"] * EMPTY
