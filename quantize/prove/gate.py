@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.core.errors import ConfigError, GateError
 from edge_agent.contracts.core.types import Verdict
-from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.manifest import ModelSpec
 from edge_agent.contracts.run_folder.rows import Prediction
 
@@ -150,8 +149,7 @@ def mcnemar(lost: int, won: int) -> float:
 
 def _show_a_part(spec: ModelSpec, samples: list[Prediction]) -> Mask:
     """(N,): False for a frame without the part that is cut out, whose score says nothing."""
-    cuts_out = isinstance(spec.input, ImageInput) and spec.input.cut_out is not None
-    return np.array([not (cuts_out and one.needs_baseline == "always") for one in samples])
+    return np.array([not spec.saw_no_part(one.needs_baseline) for one in samples])
 
 
 def _auroc(

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.manifest import ModelSpec
 from edge_agent.contracts.model.needs_baseline import NeedsBaseline
 from trainer.data.prepare import Prepared
@@ -65,20 +64,15 @@ def outcome_of(split: Split, spec: ModelSpec, judged: Judged) -> Outcome:
 
 def undecided_of(spec: ModelSpec, verdicts: Sequence[str]) -> NDArray[np.bool_] | None:
     """Which samples got NO-VERDICT; None of a model that decides on everything."""
-    if spec.conditions is None and spec.scoring.unsure_low is None and not _cuts_out(spec):
+    if spec.conditions is None and spec.scoring.unsure_low is None and not spec.cuts_out:
         return None
     return np.array([verdict == "NO-VERDICT" for verdict in verdicts], bool)
 
 
 def unseen_of(spec: ModelSpec, needs: Sequence[NeedsBaseline]) -> NDArray[np.bool_] | None:
     """Which samples show no part that could be cut out; None where all do."""
-    if not _cuts_out(spec) or not any(needs):
-        return None
-    return np.array([one == "always" for one in needs], np.bool_)
-
-
-def _cuts_out(spec: ModelSpec) -> bool:
-    return isinstance(spec.input, ImageInput) and spec.input.cut_out is not None
+    unseen = np.array([spec.saw_no_part(one) for one in needs], np.bool_)
+    return unseen if unseen.any() else None
 
 
 def _ends(judged: Judged) -> np.ndarray | None:

@@ -37,7 +37,7 @@ def without_part(prepared: Prepared, indices: Indices, spec: ModelSpec) -> list[
 
 def show_no_part(prepared: Prepared, indices: Indices, spec: ModelSpec) -> NDArray[np.bool_]:
     """(N,): whether the picture of each sample is blank since no part could be cut out."""
-    if not isinstance(spec.input, ImageInput) or spec.input.cut_out is None:
+    if not spec.cuts_out:
         return np.zeros(len(indices), np.bool_)
     blanks = [is_blank(prepared.inputs[prepared.sample == one]) for one in indices]
     return np.array(blanks, np.bool_)

@@ -173,6 +173,6 @@ def test_a_fit_sees_the_part_and_gives_no_verdict_without_one(experiment: Experi
     strange = familiarity_figures(experiment.judged_held_out)
     assert strange["good held-out parts"]["n"] == 4
     held_out = experiment.judged_held_out
-    all_lost = replace(held_out, split=replace(split, test=split.test[-EMPTY:]))
+    all_lost = replace(held_out, split=replace(held_out.split, test=held_out.split.test[-EMPTY:]))
     assert familiarity_figures(all_lost) == {}
     assert judged_by_int8(experiment).verdicts[-EMPTY:] == ["NO-VERDICT"] * EMPTY
