@@ -117,7 +117,8 @@ def no_part(seen: Pieces, cut_out: CutOut) -> str:
         return "no part stands out of the ground"
     largest, least, most = seen.pieces[0], cut_out.least_area, cut_out.most_area
     if largest.share < least:
-        return f"the largest piece covers {largest.share:.2%} of the frame, a part at least {least:.2%}"
+        covers = f"the largest piece covers {largest.share:.2%} of the frame"
+        return f"{covers}, a part at least {least:.2%}"
     if largest.share > most:
         return f"a piece covers {largest.share:.2%} of the frame, one part at most {most:.2%}"
     if largest.at_the_edge:
