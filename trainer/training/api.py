@@ -160,6 +160,7 @@ class Architecture(Generic[Options]):
     standardises: whether its pictures are standardised where nobody chose and a trial on training
     parts under light shows nothing else; None: it takes no pictures;
     light_by: what stands for the model in that trial;
+    augments: whether its training pictures are varied as the configuration says;
     suits: whether `auto` takes it for this data set in the place of the task's usual model.
     """
 
@@ -189,4 +190,5 @@ class Architecture(Generic[Options]):
     window_merits: Callable[[Split, Sequence[FitConfig], Progress], WindowMerits] | None = None
     standardises: bool | None = None
     light_by: LightBy = "features"
+    augments: bool = True
     suits: Callable[[Dataset, FitConfig], bool] | None = None

@@ -223,6 +223,7 @@ ARCHITECTURE = Architecture(
     windows="max",
     uses_weights=True,
     standardises=True,
+    augments=False,
     usual_looks=usual_looks,
     largest_px=largest_px,
     merits=merits,

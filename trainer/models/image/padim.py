@@ -331,6 +331,7 @@ ARCHITECTURE = Architecture(
     windows="max",
     uses_weights=True,
     standardises=True,
+    augments=False,
     looks=LOOKS,
     merits=merits,
     merit_name=MERIT_NAME,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 from markupsafe import Markup
@@ -10,15 +12,19 @@ from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.run_folder import files
 from trainer.data.augment import augment
+from trainer.models.architectures import architectures
 from trainer.report.rendering import image_source, render
 from trainer.run_folder.run import FittedRun
 
 COLUMNS = 6
 CELL_PX = 96
+"""Side of the square with as many pixels as a picture of the sheet."""
 
 
 def augmentations(run: FittedRun) -> Markup:
-    """Six training pictures, as they are and under each augmentation; nothing without pictures."""
+    """Six training pictures, as they are and under each augmentation; nothing of a model that
+    learns them as they are.
+    """
     names, inputs = run.config.image.augment, shown_inputs(run)
     if inputs is None or not len(inputs):
         return Markup()
@@ -32,11 +38,15 @@ def augmentations(run: FittedRun) -> Markup:
 
 def shown_inputs(run: FittedRun) -> Tensor | None:
     """The training pictures that the sheet is made of; None where there is no sheet."""
-    is_image = isinstance(run.spec.input, ImageInput) and run.config.image.augment
+    model = architectures().get(run.config.model)
+    varied = run.config.image.augment and (model is None or model.augments)
+    is_image = isinstance(run.spec.input, ImageInput)
     there = (run.path / files.CALIBRATION).is_file()
-    return run.calibration if is_image and there else None
+    return run.calibration if is_image and varied and there else None
 
 
 def _strip(batch: Tensor) -> str:
-    cells = [cv2.resize(image, (CELL_PX, CELL_PX)).reshape(CELL_PX, CELL_PX, -1) for image in batch]
+    narrow = math.sqrt(batch.shape[1] / batch.shape[2])
+    wide, high = round(CELL_PX / narrow), round(CELL_PX * narrow)
+    cells = [cv2.resize(image, (wide, high)).reshape(high, wide, -1) for image in batch]
     return image_source(np.hstack(cells))

@@ -242,6 +242,8 @@ def test_training_and_augmentations_are_drawn(run: FittedRun) -> None:
         update={"image": run.config.image.model_copy(update={"augment": []})}
     )
     assert augmentations(replace(run, config=config)) == ""
+    as_they_are = run.config.model_copy(update={"model": "patchcore"})
+    assert augmentations(replace(run, config=as_they_are)) == ""
 
 
 def test_predicted_values_are_drawn_with_their_intervals(run: FittedRun) -> None:
