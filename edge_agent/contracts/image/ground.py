@@ -7,8 +7,10 @@ histograms", 1979).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -36,6 +38,7 @@ LEAST_SHARE = 0.001
 """Of the picture: what is smaller is dust."""
 
 Mask = NDArray[np.bool_]
+Floats = TypeVar("Floats", np.float32, np.float64)
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ def _away_from_ground(small: Image) -> tuple[NDArray[np.float32], float]:
     near = np.ones(len(rim), np.bool_)
     for _ in range(2):
         shape = _fitted(of_rim[near], values[near])
-        off = np.abs(values - of_rim @ shape).max(axis=1)
+        off = _largest((np.abs(values - of_rim @ shape)).T)
         unrest = float(np.median(off))
         inliers = off <= OUTLIERS * max(unrest, LEAST_AWAY)
         near = inliers if inliers.sum() > len(rim) / 3 else near
@@ -98,7 +101,15 @@ def _away_from_ground(small: Image) -> tuple[NDArray[np.float32], float]:
         np.abs(seen.astype(np.float32) - below)
         for seen, below in zip(cv2.split(small), ground, strict=True)
     ]
-    return np.maximum.reduce(away), unrest
+    return _largest(away), unrest
+
+
+def _largest(channels: Iterable[NDArray[Floats]]) -> NDArray[Floats]:
+    """Place by place; channel after channel takes a tenth of a maximum along a short axis."""
+    found, *others = channels
+    for one in others:
+        found = np.maximum(found, one)
+    return found
 
 
 def _fitted(terms: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
