@@ -90,6 +90,30 @@ def test_the_heavier_end_lies_to_the_left(turn_deg: float, *, shiny: bool) -> No
     assert dark[:, :90].sum() > 1.3 * dark[:, -90:].sum()
 
 
+def test_a_turned_part_is_equally_sharp_at_every_angle() -> None:
+    rng = np.random.default_rng(7)
+    grain = rng.normal(0, 8, (HEIGHT, WIDTH, 1))
+    frame = np.clip(np.rint(np.full((HEIGHT, WIDTH, 3), 128.0) + grain), 0, 255).astype(np.uint8)
+    turns = (0.0, 0.25, 10.0, 45.0, 89.5, 90.0, -90.0, 180.0)
+    places = [Place(x, y, turn) for turn in turns for x, y in ((0.5, 0.4), (0.4502, 0.3803))]
+    spreads = [float(cut(frame, place, BAR).std()) for place in places]
+    assert max(spreads) < 1.25 * min(spreads)
+    assert min(spreads) > 0.4 * 8
+
+
+def test_a_box_near_the_edge_shows_what_the_whole_frame_shows() -> None:
+    """Only pixels around the box are softened: the same, but for the frame that goes on."""
+    noise = np.random.default_rng(3).normal(0, 1, (HEIGHT, WIDTH, 3))
+    frame = np.clip(128 + 900 * cv2.GaussianBlur(noise, (0, 0), 8), 0, 255).astype(np.uint8)
+    padded = cv2.copyMakeBorder(frame, 100, 100, 100, 100, cv2.BORDER_REPLICATE)
+    box = BAR.model_copy(update={"along": 0.3 * 0.8, "across": 0.1 * 0.8})
+    for x, y, turn in ((30.0, 40.0, 35.0), (770.0, 590.0, -120.0), (400.0, 3.0, 0.0)):
+        shown = cut(frame, Place((x + 0.5) / WIDTH, (y + 0.5) / WIDTH, turn), BAR)
+        wide = WIDTH + 200
+        place = Place((x + 100.5) / wide, (y + 100.5) / wide, turn)
+        np.testing.assert_allclose(shown, cut(padded, place, box), atol=2)
+
+
 def test_what_is_not_turned_is_the_frames_own_pixels() -> None:
     frame = bars()
     cv2.circle(frame, (300, 200), 40, (30, 60, 90), -1)
