@@ -40,6 +40,9 @@ from trainer.workflow.usual_light import settled_light
 FOLD = "drawn"
 """The name of the fold column where folds are drawn."""
 
+NO_PART = "no_part"
+"""The key that rows of frames without a part alone have."""
+
 Row = dict[str, Any]
 
 
@@ -48,7 +51,8 @@ class Judgements:
     """All samples judged out of fold by the networks of one seed, in the order of the data set.
 
     rows: path, label, group, fold, predicted, score, verdict, p_<label>, baseline_<name>; where the
-    fold's network was converted, also int8_predicted, int8_score, int8_verdict.
+    fold's network was converted, also int8_predicted, int8_score, int8_verdict; no_part, of a frame
+    in which the fold's network saw none.
     """
 
     seed: int
@@ -62,6 +66,7 @@ class Judgements:
         predicted = [row[f"{by}predicted"] for row in self.rows]
         classifies = self.probabilities() is not None
         undecided = np.array([row[f"{by}verdict"] == "NO-VERDICT" for row in self.rows], bool)
+        unseen = np.array([NO_PART in row for row in self.rows], bool)
         return Outcome(
             **numbered(self.labels, truth, predicted, classifies=classifies)._asdict(),
             good=self.good,
@@ -69,6 +74,7 @@ class Judgements:
             rejected=np.array([row[f"{by}verdict"] == "FAIL" for row in self.rows]),
             groups=[row["group"] for row in self.rows],
             undecided=undecided if undecided.any() else None,
+            unseen=unseen if unseen.any() else None,
         )
 
     def probabilities(self) -> NDArray[np.float64] | None:
@@ -172,6 +178,7 @@ def label_doubts(judgements: Sequence[Judgements]) -> list[tuple[Doubt, Row]]:
     return [
         (doubt, first.rows[doubt.row])
         for doubt in probable_label_errors(np.mean(known, axis=0), given)
+        if NO_PART not in first.rows[doubt.row]
     ]
 
 
@@ -260,6 +267,8 @@ def _fold_rows(
         line |= {"fold": value, **verdict_columns(experiment.test, row)}
         line |= verdict_columns(converted, row, INT8) if converted else {}
         line |= _beliefs(experiment, row)
+        if experiment.test.needs and experiment.spec.saw_no_part(experiment.test.needs[row]):
+            line[NO_PART] = "yes"
         for name, guess in experiment.baselines.items():
             line[f"baseline_{name}"] = labels[int(guess[row])]
         rows.append(line)

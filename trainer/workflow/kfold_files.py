@@ -16,7 +16,7 @@ from trainer.data.load import refuse_missing
 from trainer.data.split_guard import MOST_SAMPLES, column_of
 from trainer.run_folder.target import slug
 from trainer.workflow.asked_dataset import load_asked
-from trainer.workflow.kfold import document_of, judge_out_of_fold, with_folds
+from trainer.workflow.kfold import NO_PART, document_of, judge_out_of_fold, with_folds
 from trainer.workflow.weights_advice import weights_advice
 
 LINES_OF_DOUBT = ("path", "label", "suggested", "margin")
@@ -55,6 +55,8 @@ def run_kfold(
     document = document_of(dataset, judgements) | {"folder": str(folder)}
     document["warnings"] = advice
     rows = [{"seed": f.seed, **row} for f in judgements for row in f.rows]
+    if any(NO_PART in row for row in rows):
+        rows = [{**row, NO_PART: row.get(NO_PART, "")} for row in rows]
     write_atomic(folder / "out_of_fold.csv", csv_bytes(rows))
     doubts = document["label_doubts"] or [dict.fromkeys(LINES_OF_DOUBT, "")]
     write_atomic(folder / "label_doubts.csv", csv_bytes(doubts))

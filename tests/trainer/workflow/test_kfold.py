@@ -14,7 +14,8 @@ from trainer.console.progress import SilentProgress
 from trainer.data.load import load_dataset
 from trainer.data.split import plan_split
 from trainer.evaluation.label_errors import judged_labels, probable_label_errors
-from trainer.workflow.kfold import Judgements, Row, _fold_rows, document_of, with_folds
+from trainer.evaluation.outcome import figures
+from trainer.workflow.kfold import NO_PART, Judgements, Row, _fold_rows, document_of, with_folds
 
 
 def test_drawn_folds_cut_no_group_and_hold_every_label(plates: Path) -> None:
@@ -92,6 +93,24 @@ def test_figures_of_a_crossvalidation_are_those_of_all_its_folds(plates: Path) -
     )
     assert found["baselines"] == {"majority": 0.5}
     assert [doubt["path"] for doubt in found["label_doubts"]] == ["ok/00_0.png"]
+
+
+def test_frames_without_a_part_count_in_no_ranking() -> None:
+    """Their scores are those of a black picture; they are no pass either."""
+    said = [("ok", 0.1, "PASS"), ("ok", 0.2, "PASS"), ("dent", 0.9, "FAIL"), ("dent", 0.8, "FAIL")]
+    rows = [
+        {"path": f"{n}.png", "label": label, "group": str(n), "fold": "1"}
+        | {"predicted": label, "score": score, "verdict": verdict}
+        for n, (label, score, verdict) in enumerate(said)
+    ]
+    lost = {**rows[0], "path": "lost.png", "group": "lost", "verdict": "NO-VERDICT", "score": 1e6}
+    several = (rows, [*rows, lost | {NO_PART: "yes"}], [*rows, lost])
+    seen, found, worse = (
+        figures(Judgements(1, ["ok", "dent"], ["ok"], some).outcome()) for some in several
+    )
+    assert found["auroc"].value == seen["auroc"].value == 1.0
+    assert found["undecided_good"].value == pytest.approx(1 / 3)
+    assert worse["auroc"].value < 1
 
 
 @pytest.mark.slow
