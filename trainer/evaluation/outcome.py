@@ -120,19 +120,21 @@ def figures(outcome: Outcome) -> dict[str, Metric]:
 
 
 def class_rows(outcome: Outcome) -> dict[str, dict[str, float]]:
-    """Label -> precision, recall, f1, n."""
-    table = metrics.confusion(outcome.truth, outcome.predicted, len(outcome.labels))
+    """Label -> precision, recall, f1, n, of the samples whose labels say something."""
+    truth, predicted = outcome.truth[outcome.seen], outcome.predicted[outcome.seen]
+    table = metrics.confusion(truth, predicted, len(outcome.labels))
     return dict(zip(outcome.labels, metrics.per_class(table), strict=True))
 
 
 def class_rankings(
-    labels: list[str], truth: NDArray[np.int64], probabilities: NDArray[np.float64]
+    outcome: Outcome, probabilities: NDArray[np.float64]
 ) -> dict[str, dict[str, float]]:
-    """Label -> auroc and average_precision of the belief in it, (N, K), against all others.
+    """Label -> auroc and average_precision of the belief in it, (M, K), against all others.
 
     A label that none or all of the samples bear has no ranking and is left out.
     """
-    rankings = {}
+    rankings, labels = {}, outcome.labels
+    truth, probabilities = outcome.truth[outcome.seen], probabilities[outcome.seen]
     for number in range(probabilities.shape[1]):
         is_label = truth == number
         if is_label.any() and not is_label.all():

@@ -199,7 +199,7 @@ def document_of(dataset: Dataset, judgements: Sequence[Judgements]) -> dict[str,
     found = over_seeds(judgements)
     classes = class_rows(outcome) if outcome.classifies else {}
     if probabilities is not None:
-        for label, ranking in class_rankings(outcome.labels, outcome.truth, probabilities).items():
+        for label, ranking in class_rankings(outcome, probabilities).items():
             classes[label] |= ranking
     return {
         "protocol": f"{dataset.config.fold}: each fold held out once",

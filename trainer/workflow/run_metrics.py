@@ -180,7 +180,7 @@ def class_metrics(experiment: Experiment) -> dict[str, ClassMetrics]:
     rows = class_rows(outcome)
     if experiment.spec.scoring.kind == "logits":
         probabilities = softmax(experiment.test.logits)
-        for label, ranking in class_rankings(outcome.labels, outcome.truth, probabilities).items():
+        for label, ranking in class_rankings(outcome, probabilities).items():
             rows[label] |= ranking
     return {label: ClassMetrics.model_validate(row) for label, row in rows.items()}
 
@@ -199,15 +199,18 @@ def held_out_metrics(experiment: Experiment) -> HeldOutMetrics:
 def baseline_metrics(
     outcome: Outcome, guesses: Mapping[str, np.ndarray], scores: Mapping[str, np.ndarray]
 ) -> dict[str, BaselineMetrics]:
-    """Accuracy of each trivial guess and AUROC of each trivial score on the same samples."""
+    """Accuracy of each trivial guess and AUROC of each trivial score on the same samples, of which
+    those without a part count as wrong, and in no ranking.
+    """
     metrics: dict[str, dict[str, Metric]] = {}
     if outcome.values is None:
         for name, guess in guesses.items():
-            hits = int((guess == outcome.truth).sum())
+            hits = int(((guess == outcome.truth) & outcome.seen).sum())
             metrics.setdefault(name, {})["accuracy"] = wilson(hits, len(outcome.truth))
-    bad = outcome.bad
+    bad = outcome.bad[outcome.seen]
+    groups = [one for one, seen in zip(outcome.groups, outcome.seen, strict=True) if seen]
     for name, one in scores.items() if bad.any() and not bad.all() else ():
-        metrics.setdefault(name, {})["auroc"] = auroc_figure(bad, one, outcome.groups)
+        metrics.setdefault(name, {})["auroc"] = auroc_figure(bad, one[outcome.seen], groups)
     return {name: BaselineMetrics.model_validate(row) for name, row in metrics.items()}
 
 

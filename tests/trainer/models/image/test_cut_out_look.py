@@ -148,6 +148,9 @@ def test_the_report_shows_frames_without_a_part_as_they_came(
     page = (run.path / "report.html").read_text()
     assert page.count("no part was seen in the frame") == EMPTY
     assert "good (4)" in page
+    assert run.metrics.held_out.auroc is not None
+    areas = [run.metrics.held_out.auroc, *(one.auroc for one in run.metrics.baselines.values())]
+    assert [one.n for one in areas if one] == [8] * 3
     maps = run.saliency()
     assert maps is not None
     assert maps.pictures
