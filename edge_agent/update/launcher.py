@@ -43,8 +43,10 @@ LOOK_S, END_S = 0.2, 30.0
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 PATIENCE_S = 30.0
 """A service manager is asked for so much more time, again and again while a trial goes on."""
-Become = Callable[[list[str]], object]
-"""Runs a command in the place of this process; returns only where that fails."""
+ELSEWHERE = frozenset({"PYTHONPATH", "PYTHONHOME"})
+"""What would let a slot's Python run another agent's modules."""
+Become = Callable[[list[str], dict[str, str]], object]
+"""Runs a command with an environment, in this process's place; returns only where that fails."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,9 @@ class Choice:
     trial: Trial | None = None
 
 
-def become(command: list[str]) -> NoReturn:
+def become(command: list[str], environment: dict[str, str]) -> NoReturn:
     """Run `command` in the place of this process; raises OSError."""
-    os.execv(command[0], command)
+    os.execve(command[0], command, environment)
 
 
 class Launcher:
@@ -109,7 +111,7 @@ class Launcher:
         for slot in (choice.slot, None):
             command = self._command(slot)
             try:
-                self._become(command)
+                self._become(command, _environment(slot))
             except OSError as error:
                 LOG.error("%s cannot be started: %s", command[0], error)  # noqa: TRY400
             else:
@@ -193,7 +195,8 @@ class Launcher:
     @contextmanager
     def _child(self, slot: str) -> Iterator[subprocess.Popen[bytes]]:
         """The agent of a slot as a child, which gets our signals and is ended at last."""
-        environment = {key: text for key, text in os.environ.items() if key != "WATCHDOG_PID"}
+        environment = _environment(slot)
+        environment.pop("WATCHDOG_PID", None)
         started: list[subprocess.Popen[bytes]] = []
 
         def pass_on(number: int, _: object) -> None:
@@ -246,6 +249,12 @@ class Launcher:
             LOG.error("the trial of the agent is not recorded: %s", error)  # noqa: TRY400
             return False
         return True
+
+
+def _environment(slot: str | None) -> dict[str, str]:
+    """Ours; an agent in a slot finds its modules there and nowhere else."""
+    left_out = ELSEWHERE if slot is not None else frozenset()
+    return {key: text for key, text in os.environ.items() if key not in left_out}
 
 
 def _end(agent: subprocess.Popen[bytes]) -> None:

@@ -6,6 +6,7 @@ says. Each adds a line to `log` when it starts.
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -64,7 +65,7 @@ def launched(root: Path, limits: Limits = LONG) -> tuple[int, list[str]]:
     """The launcher's exit code, and the first letter of the slots that it became."""
     became: list[str] = []
 
-    def become(command: list[str]) -> None:
+    def become(command: list[str], environment: dict[str, str]) -> None:
         found = Path(command[0])
         if not found.exists():
             raise FileNotFoundError(2, "No such file or directory")
@@ -170,6 +171,17 @@ def test_the_one_before_may_be_the_launchers_own(root: Path) -> None:
     trial = Trial(trial=TRIAL_ID, slot=NEW)
     (root / "agent" / TRIAL).write_text(trial.model_dump_json())
     assert launched(root)[1] == ["own"]
+
+
+def test_an_agent_in_a_slot_finds_no_modules_elsewhere(root: Path) -> None:
+    """Once on trial, as a child, and once proven, in the launcher's place."""
+    agent(root, NEW, 'echo "$3:$PYTHONPATH" >>{state}/seen; ' + UNTIL_PROVEN)
+    (root / "station.toml").write_text("")
+    words = ["-m", "edge_agent", "launch", str(root / "station.toml"), "--hold", "0"]
+    for _ in range(2):
+        environment = os.environ | {"PYTHONPATH": "/another/agent"}
+        subprocess.run([sys.executable, *words], check=True, timeout=60, env=environment)
+    assert (root / "state" / "seen").read_text() == "edge_agent:\n" * 2
 
 
 def test_a_service_manager_is_asked_for_time_while_the_trial_goes_on(
