@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import struct
 import subprocess
 import sys
@@ -147,6 +148,7 @@ def wire(room: Path) -> Iterator[tuple[str, str]]:
         process.wait(5)
 
 
+@pytest.mark.skipif(shutil.which("socat") is None, reason="no socat: apt install socat")
 @pytest.mark.drivers
 def test_a_device_on_a_serial_line_is_read_by_rtu(tmp_path: Path) -> None:
     with wire(tmp_path) as (far, near), modbus_server("serial", far):
