@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
@@ -14,7 +15,10 @@ from benchmarks.durability_plant import VICTIMS
 from benchmarks.postgres import find_postgres
 from tests.deploy.broker.rabbit import needs_rabbit
 
-pytestmark = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
+pytestmark = pytest.mark.skipif(
+    find_mosquitto() is None or shutil.which("mosquitto_sub") is None,
+    reason="mosquitto or its clients are not installed (apt install mosquitto mosquitto-clients)",
+)
 needs_postgres = pytest.mark.skipif(
     find_postgres() is None, reason="PostgreSQL is not installed (apt install postgresql)"
 )
