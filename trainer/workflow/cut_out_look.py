@@ -21,8 +21,7 @@ from trainer.config.fit import FitConfig
 from trainer.console.progress import Progress
 from trainer.console.stopwatch import Stopwatch
 from trainer.data.class_sample import worth_of_one
-from trainer.data.image.part_boxes import box_of_good, shows_a_part, small_box
-from trainer.data.image.part_boxes import shown_by as seen_in
+from trainer.data.image.part_boxes import box_of_good, seen_in, shows_a_part, small_box
 from trainer.data.image.region_of_interest import framed, good_of, good_training, region_of
 from trainer.data.split import Split
 from trainer.models.image.alignment_trial import find_flaws, shown_by
@@ -100,6 +99,17 @@ def _with_a_part(split: Split, region: Region, progress: Progress) -> Split:
     return replace(split, train=kept[0], val=kept[1])
 
 
+def _learnt_of(
+    split: Split, cut: FitConfig, progress: Progress
+) -> tuple[Split, tuple[str, ...], str]:
+    """What without_lost gives, and why a model cannot learn what is left; "" where it can."""
+    try:
+        few, lost = without_lost(split, cut, progress)
+    except ConfigError as error:
+        return split, (), error.what
+    return few, lost, _unlearnt(split, few)
+
+
 def _count(split: Split) -> int:
     return len(split.train) + len(split.val)
 
@@ -125,10 +135,10 @@ def _compared(
         return split, plain, ()
     watch = Stopwatch()
     cut = config.with_image(cut_out=True, align=False)
-    few, lost = without_lost(split, cut, progress)
     found = f"parts are small in their frames: {box.sentence()}"
     progress.say(found)
-    if fault := _unlearnt(split, few):
+    few, lost, fault = _learnt_of(split, cut, progress)
+    if fault:
         note = f"whole frames are judged: {fault}"
         progress.say(note)
         return split, plain, (found, note)

@@ -2,11 +2,12 @@
 
 A small part in a large frame is seen at its full detail. The box has the same size for every frame,
 so that a part keeps its scale; long parts are turned along it. A frame without one whole part is
-not judged. Places come in fixed steps, so that every machine finds the same one.
+not judged. Places come in fixed steps, so that the last bits of sums do not move them.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -27,6 +28,11 @@ STEP_SHARE = 1 / 4096
 SOFT_PX, AROUND_PX = 0.53, 4
 """Standard deviation by which a turned part is softened, and pixels around its box that count."""
 
+DUST = 0.3
+"""A second piece of that share of the largest one is another part; areas of good parts lie nearer
+to one another.
+"""
+
 MOST_SIDE = 8.0
 """Of a box, as a share of the frame's width: frames may be so many times higher than wide."""
 
@@ -45,6 +51,12 @@ class CutOut(Strict):
     turned: bool = Field(description="whether the part's long side is turned along the box")
     heavy_end_left: bool = Field(
         default=False, description="whether turned parts lie with their heavier end to the left"
+    )
+    around_deg: float = Field(
+        default=0.0,
+        ge=-90,
+        le=90,
+        description="parts whose ends are alike are turned by less than a quarter turn from this",
     )
     least_area: float = Field(gt=0, lt=1, description="of a part, as a share of the frame")
     most_area: float = Field(gt=0, le=1, description="of a part, as a share of the frame")
@@ -106,9 +118,13 @@ def find_part(image: Image, cut_out: CutOut) -> Place:
     if fault := no_part(seen, cut_out):
         raise NoPartError(fault)
     found = extent_of(seen.pieces[0], seen.width_px, turned=cut_out.turned)
-    if cut_out.heavy_end_left and found.lopsided < 0:
-        return replace(found.place, turn_deg=found.place.turn_deg + 180)
-    return found.place
+    place = found.place
+    turn = place.turn_deg
+    if cut_out.heavy_end_left:
+        turn += 180 if found.lopsided < 0 else 0
+    elif cut_out.turned:
+        turn -= 180 * math.ceil((turn - cut_out.around_deg - 90) / 180)
+    return replace(place, turn_deg=turn)
 
 
 def no_part(seen: Pieces, cut_out: CutOut) -> str:
@@ -123,7 +139,7 @@ def no_part(seen: Pieces, cut_out: CutOut) -> str:
         return f"a piece covers {largest.share:.2%} of the frame, one part at most {most:.2%}"
     if largest.at_the_edge:
         return "the part is partly outside the frame"
-    count = sum(one.share >= least for one in seen.pieces)
+    count = sum(one.share >= max(least, DUST * largest.share) for one in seen.pieces)
     return f"{count} parts in one frame" if count > 1 else ""
 
 

@@ -94,8 +94,7 @@ def _away_from_ground(small: Image) -> tuple[NDArray[np.float32], float]:
         shape = _fitted(of_rim[near], values[near])
         off = _largest((np.abs(values - of_rim @ shape)).T)
         unrest = float(np.median(off))
-        inliers = off <= OUTLIERS * max(unrest, LEAST_AWAY)
-        near = inliers if inliers.sum() > len(rim) / 3 else near
+        near = off <= OUTLIERS * max(unrest, LEAST_AWAY)
     ground = (shape.T.astype(np.float32) @ terms).reshape(-1, *small.shape[:2])
     away = [
         np.abs(seen.astype(np.float32) - below)

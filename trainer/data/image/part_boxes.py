@@ -10,10 +10,17 @@ from pathlib import Path
 import numpy as np
 
 from edge_agent.contracts.core.errors import ConfigError
-from edge_agent.contracts.image.cut_out import MOST_SIDE, CutOut, Extent, extent_of, no_part
+from edge_agent.contracts.image.cut_out import (
+    DUST,
+    MOST_SIDE,
+    STEP_DEG,
+    CutOut,
+    Extent,
+    extent_of,
+    no_part,
+)
 from edge_agent.contracts.image.decode import read_image
-from edge_agent.contracts.image.ground import Pieces
-from edge_agent.contracts.image.ground import pieces_of as found_in
+from edge_agent.contracts.image.ground import Pieces, pieces_of
 from edge_agent.contracts.image.input import Region, within_region
 from trainer.data.class_sample import evenly
 from trainer.data.samples import Dataset, Indices
@@ -29,9 +36,6 @@ MOST_BOX = 0.5
 
 FIRST_LOOKED_AT = 12
 """Good pictures that tell at once where no part stands out."""
-
-DUST = 0.3
-"""A second piece of that share of the first is another part."""
 
 TYPICAL = 0.5
 """Of good parts the areas lie within that share of their median, either way."""
@@ -79,7 +83,7 @@ class Shown:
         return alone and self.seen.contrast >= max(LEAST_CONTRAST, ABOVE_UNREST * unrest)
 
 
-def shown_by(dataset: Dataset, index: int, region: Region) -> Shown:
+def seen_in(dataset: Dataset, index: int, region: Region) -> Shown:
     """What the region of a sample's picture shows. Raises DatasetError for a damaged file."""
     path = dataset.file(index)
     changed = path.stat().st_mtime_ns if path.exists() else 0
@@ -108,7 +112,7 @@ def small_box(dataset: Dataset, good: Indices, region: Region) -> CutOut | None:
     """
     box = None
     for some in (evenly(good, FIRST_LOOKED_AT), good):
-        shown = [shown_by(dataset, int(one), region) for one in some]
+        shown = [seen_in(dataset, int(one), region) for one in some]
         box, aspect = box_of(shown), float(np.median([one.aspect for one in shown]))
         if box is None or box.along * box.across > MOST_BOX * aspect:
             return None
@@ -117,7 +121,7 @@ def small_box(dataset: Dataset, good: Indices, region: Region) -> CutOut | None:
 
 def box_of_good(dataset: Dataset, good: Indices, region: Region) -> CutOut:
     """The same of those samples; raises ConfigError where they show no such part."""
-    found = box_of([shown_by(dataset, int(one), region) for one in good])
+    found = box_of([seen_in(dataset, int(one), region) for one in good])
     if found is None:
         raise ConfigError(
             f"not nearly all of {len(good)} good training pictures show one whole part on a calm "
@@ -158,10 +162,18 @@ def _around(typical: Sequence[Shown]) -> CutOut | None:
         across=sides[1],
         turned=turned,
         heavy_end_left=turned and bool(np.mean(lopsided) >= ENOUGH),
+        around_deg=_usual_turn_deg(laid) if turned else 0.0,
         least_area=round(SMALLER * min(areas), 5),
         most_area=round(min(1.0, LARGER * max(areas)), 5),
         least_contrast=round(FAINTER * min(one.seen.contrast for one in typical), 2),
     )
+
+
+def _usual_turn_deg(laid: Sequence[Extent]) -> float:
+    """The mean of axes, from -90 to 90 degrees: of doubled angles, half a turn is none."""
+    doubled = 2 * np.radians([one.place.turn_deg for one in laid])
+    mean = np.degrees(np.arctan2(np.sin(doubled).sum(), np.cos(doubled).sum())) / 2
+    return float(round(mean / STEP_DEG) * STEP_DEG)
 
 
 @lru_cache(maxsize=1 << 15)
@@ -173,7 +185,7 @@ def _shown(
     left, top, width, height = corners
     region = Region(left=left, top=top, width=width, height=height)
     frame = within_region(read_image(path, bit_depth), region)
-    seen, aspect = found_in(frame), frame.shape[0] / frame.shape[1]
+    seen, aspect = pieces_of(frame), frame.shape[0] / frame.shape[1]
     empty = np.empty((0, 2))
     light = replace(seen, pieces=[replace(one, points=empty) for one in seen.pieces])
     if not seen.pieces:

@@ -104,13 +104,16 @@ class Stack:
 
 
 def suits(dataset: Dataset, config: FitConfig) -> bool:
-    """Whether readable masks mark small defects, or pictures without masks are long strips."""
+    """Whether readable masks mark small defects, or pictures without masks are long strips: the
+    frames, whether or not parts are cut out of them.
+    """
     if _fault(dataset, config):
         return False
     bad = [dataset.samples[int(one)] for one in np.flatnonzero(dataset.is_bad())]
     marked = [one for one in bad if one.mask]
     if not marked:
-        short, long = sorted(median_sides(dataset, range(len(dataset.samples)), config))
+        frames = config.with_image(cut_out=False)
+        short, long = sorted(median_sides(dataset, range(len(dataset.samples)), frames))
         return long >= STRIP * short
     if len(marked) < MARKED * len(bad):
         return False

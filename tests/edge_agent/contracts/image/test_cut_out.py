@@ -90,6 +90,15 @@ def test_the_heavier_end_lies_to_the_left(turn_deg: float, *, shiny: bool) -> No
     assert dark[:, :90].sum() > 1.3 * dark[:, -90:].sum()
 
 
+@pytest.mark.parametrize("around_deg", [-90.0, -20.0, 0.0, 90.0])
+def test_parts_whose_ends_are_alike_do_not_flip_near_their_usual_turn(around_deg: float) -> None:
+    """The axis of a part that stands is -89 or 91 degrees: two pictures."""
+    box = BAR.model_copy(update={"around_deg": around_deg})
+    for off in (-60.0, -1.0, -0.25, 0.0, 0.25, 1.0, 60.0):
+        place = find_part(bars((400.0, 300.0, around_deg + off)), box)
+        assert place.turn_deg == pytest.approx(around_deg + off, abs=1)
+
+
 def test_a_turned_part_is_equally_sharp_at_every_angle() -> None:
     rng = np.random.default_rng(7)
     grain = rng.normal(0, 8, (HEIGHT, WIDTH, 1))

@@ -11,19 +11,20 @@ import pytest
 from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.core.types import Image
 from edge_agent.contracts.image.input import Region
-from trainer.data.image.part_boxes import box_of, box_of_good, shown_by, shows_a_part, small_box
+from trainer.data.image.part_boxes import box_of, box_of_good, seen_in, shows_a_part, small_box
 from trainer.data.load import load_dataset
 from trainer.data.samples import Dataset
 
 WHOLE = Region()
 
 
-def bar(rng: np.random.Generator, long: float = 90, wide: float = 18) -> Image:
-    """A dark bar at any angle somewhere in the middle of 400 x 300 px."""
+def bar(
+    rng: np.random.Generator, long: float = 90, wide: float = 18, turn_deg: float | None = None
+) -> Image:
+    """A dark bar, at any angle where none is given, somewhere in the middle of 400 x 300 px."""
     frame = rng.normal(200, 3, (300, 400, 3))
-    corners = cv2.boxPoints(
-        (tuple(rng.uniform((150, 110), (250, 190))), (long, wide), rng.uniform(0, 180))
-    )
+    place, any_deg = tuple(rng.uniform((150, 110), (250, 190))), rng.uniform(0, 180)
+    corners = cv2.boxPoints((place, (long, wide), any_deg if turn_deg is None else turn_deg))
     cv2.fillPoly(frame, [np.rint(corners).astype(np.int32)], (70, 70, 70))
     return np.clip(frame, 0, 255).astype(np.uint8)
 
@@ -86,6 +87,28 @@ def test_parts_with_a_heavier_end_lie_alike(tmp_path: Path) -> None:
     assert not box_of_good(bars(tmp_path / "bars"), np.arange(40), WHOLE).heavy_end_left
 
 
+def test_parts_that_stand_are_turned_around_the_upright(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    standing = written(tmp_path, [bar(rng, turn_deg=rng.uniform(85, 95)) for _ in range(20)])
+    assert abs(box_of_good(standing, every(standing), WHOLE).around_deg) == pytest.approx(90, abs=2)
+
+
+def test_what_is_dust_beside_a_good_part_is_dust_on_the_station(tmp_path: Path) -> None:
+    """Beside the largest parts lies what is half as large as the smallest, and no part."""
+    pictures = []
+    for number in range(40):
+        frame = np.full((300, 400, 3), 200, np.uint8)
+        radius = 17 + 9 * number // 39
+        cv2.circle(frame, (200, 150), radius, (70, 70, 70), -1)
+        if number >= 34:
+            cv2.circle(frame, (300, 60), 13, (70, 70, 70), -1)
+        pictures.append(frame)
+    dataset = written(tmp_path, pictures)
+    box = box_of_good(dataset, every(dataset), WHOLE)
+    assert box.least_area * 400 * 300 < 13**2 * np.pi
+    assert all(shows_a_part(seen_in(dataset, n, WHOLE), box) for n in range(40))
+
+
 def test_the_region_is_the_frame(tmp_path: Path) -> None:
     dataset = bars(tmp_path)
     half = Region(left=0.15, top=0.0, width=0.7, height=1.0)
@@ -99,7 +122,7 @@ def test_a_few_odd_pictures_neither_shape_the_box_nor_show_a_part(tmp_path: Path
     long = bar(rng, 180, 30)
     plain = box_of_good(bars(tmp_path / "plain", count=38), np.arange(38), WHOLE)
     dataset = bars(tmp_path / "odd", empty, long)
-    shown = [shown_by(dataset, int(one), WHOLE) for one in every(dataset)]
+    shown = [seen_in(dataset, int(one), WHOLE) for one in every(dataset)]
     box = box_of(shown)
     assert box == plain
     assert [shows_a_part(one, plain) for one in shown] == [True] * 38 + [False] * 2
@@ -123,16 +146,16 @@ def test_surfaces_and_parts_at_the_edge_have_no_box(tmp_path: Path) -> None:
         at_edge.append(frame)
     for name, pictures in (("noise", noise), ("edge", at_edge)):
         dataset = written(tmp_path / name, pictures)
-        assert box_of([shown_by(dataset, int(one), WHOLE) for one in every(dataset)]) is None
+        assert box_of([seen_in(dataset, int(one), WHOLE) for one in every(dataset)]) is None
 
 
 def test_a_picture_that_changed_is_read_anew(tmp_path: Path) -> None:
     dataset = bars(tmp_path, count=12)
-    before = shown_by(dataset, 0, WHOLE)
+    before = seen_in(dataset, 0, WHOLE)
     path = dataset.file(0)
     cv2.imwrite(str(path), np.full((300, 400, 3), 200, np.uint8))
     assert before.has_one_part
-    assert not shown_by(dataset, 0, WHOLE).has_one_part
+    assert not seen_in(dataset, 0, WHOLE).has_one_part
 
 
 def test_parts_are_small_where_their_box_has_less_than_half_of_the_frame(tmp_path: Path) -> None:

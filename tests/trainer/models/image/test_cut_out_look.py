@@ -19,7 +19,8 @@ from trainer.data.load import load_dataset
 from trainer.data.split import Split
 from trainer.evaluation.disturbances import disturbance_figures
 from trainer.evaluation.familiarity import familiarity_figures
-from trainer.workflow.cut_out_look import with_cut_out, without_lost
+from trainer.models.architectures import choose_architecture
+from trainer.workflow.cut_out_look import _learnt_of, with_cut_out, without_lost
 from trainer.workflow.experiment import Experiment, run_experiment
 from trainer.workflow.golden_samples import golden_rows
 from trainer.workflow.int8_outputs import judged_by_int8
@@ -118,6 +119,28 @@ def test_no_label_loses_all_of_its_training_pictures(tmp_path: Path) -> None:
     assert same is split
     assert settled.image.cut_out is False
     assert notes[-1].startswith(f"whole frames are judged: {said}")
+
+
+def test_auto_takes_the_same_model_whether_or_not_parts_are_cut_out(tmp_path: Path) -> None:
+    """Frames without a part among those that are held out are no reason to stop."""
+    split = rods(tmp_path)
+    dataset = replace(
+        split.dataset, config=split.dataset.config.model_copy(update={"task": "image-class"})
+    )
+    given = config("auto").model_copy(update={"weights": "auto"})
+    assert {
+        choose_architecture(given.with_image(cut_out=one), dataset).name
+        for one in (None, False, True)
+    } == {"transfer"}
+
+
+def test_too_few_parts_are_no_reason_to_stop_where_nothing_is_set(tmp_path: Path) -> None:
+    split = rods(tmp_path)
+    few = replace(split, train=split.train[:4], val=split.val[:0])
+    same, lost, fault = _learnt_of(few, config(cut_out=True), QUIET)
+    assert same is few
+    assert not lost
+    assert fault.startswith("not nearly all of 4 good training pictures")
 
 
 def test_where_no_part_stands_out_a_setting_is_refused(tmp_path: Path) -> None:
