@@ -198,7 +198,7 @@ def _small_parts(result: Survey) -> list[str]:
         return []
     return [
         f"part     small in its frame: {result.part_box.sentence()}",
-        "         fit tries to cut it out there, and takes that where it finds clearly more; set",
+        "         fit may try to cut it out, and takes that where it finds clearly more; set",
         "         cut_out under [image] in the file of fit --config to spare the trial",
     ]
 

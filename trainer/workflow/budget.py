@@ -29,6 +29,7 @@ from trainer.models.image.weights import find_pretrained
 from trainer.models.layers.work import work_of
 from trainer.training.api import Architecture, Training
 from trainer.training.distributed import in_cluster
+from trainer.workflow.cut_out_look import with_parts
 from trainer.workflow.preparation import prepare_training, resolve
 from trainer.workflow.usual_look import MOST_COMPARED, ROUNDING, thinned
 from trainer.workflow.variants import Variant, variants_of
@@ -53,6 +54,7 @@ def within_budget(
     if config.budget is None:
         return config, None
     _refuse_cluster()
+    split = with_parts(split, config, progress)
     target, budget_ms = config.budget
     cost = station_cost(target)
     if cost.calibrated:

@@ -66,6 +66,12 @@ def with_cut_out(
     return _compared(split, config, progress)
 
 
+def with_parts(split: Split, config: FitConfig, progress: Progress) -> Split:
+    """The split as a fit learns it where cut_out is set; as it is elsewhere."""
+    is_set = config.image.cut_out and split.dataset.config.kind == "image"
+    return without_lost(split, config, progress)[0] if is_set else split
+
+
 def without_lost(
     split: Split, config: FitConfig, progress: Progress
 ) -> tuple[Split, tuple[str, ...]]:

@@ -20,7 +20,7 @@ from trainer.data.split import Split
 from trainer.evaluation.disturbances import disturbance_figures
 from trainer.evaluation.familiarity import familiarity_figures
 from trainer.models.architectures import choose_architecture
-from trainer.workflow.cut_out_look import _learnt_of, with_cut_out, without_lost
+from trainer.workflow.cut_out_look import _learnt_of, with_cut_out, with_parts, without_lost
 from trainer.workflow.experiment import Experiment, run_experiment
 from trainer.workflow.golden_samples import golden_rows
 from trainer.workflow.int8_outputs import judged_by_int8
@@ -132,6 +132,13 @@ def test_auto_takes_the_same_model_whether_or_not_parts_are_cut_out(tmp_path: Pa
         choose_architecture(given.with_image(cut_out=one), dataset).name
         for one in (None, False, True)
     } == {"transfer"}
+
+
+def test_a_budget_compares_no_frame_without_a_part(tmp_path: Path) -> None:
+    split = rods(tmp_path)
+    odd = replace(split, train=np.concatenate([split.train, split.test[-1:]]))
+    assert list(with_parts(odd, config(cut_out=True), QUIET).train) == list(split.train)
+    assert with_parts(odd, config(), QUIET) is odd
 
 
 def test_too_few_parts_are_no_reason_to_stop_where_nothing_is_set(tmp_path: Path) -> None:
