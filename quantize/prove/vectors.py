@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import product
 
 import cv2
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from edge_agent.contracts.core.errors import ConversionError, InputError
 from edge_agent.contracts.core.types import Image, Recording, Tensor
 from edge_agent.contracts.image.cut_out import CutOut, NoPartError
-from edge_agent.contracts.image.input import ImageInput
+from edge_agent.contracts.image.input import ImageInput, place_of, within_region
 from edge_agent.contracts.process.input import TabularInput
 from edge_agent.contracts.vibration.input import VibrationInput
 from edge_agent.infer.bundle_inspector import BundleInspector
@@ -34,6 +35,16 @@ PARTS = ("black", "noisy", "large")
 """The made frames that are drawn on a bar too, where parts are cut out: of the others there is no
 part to be seen, and they are refused.
 """
+
+TURNS_DEG = (20.0, 70.0, 5.0, 85.0, 0.0, 90.0)
+POWERS = (1.0, 0.5, 0.0)
+WAYS = (0.5, 0.25, 0.1)
+"""Of the bars that are tried: how they lean, of the box's aspect, and from the least to the largest
+area of a part. A leaning one shows how it is turned; a long one fits a narrow frame only upright.
+"""
+
+MOST_OF_A_SIDE = 0.9
+"""Of the region: a bar is no longer and no higher, so that it is not partly outside."""
 
 Unit = NDArray[np.float64]
 
@@ -76,7 +87,7 @@ def _image_raws(golden: list[Golden], spec: ImageInput) -> list[Vector]:
     if spec.cut_out:
         made = {
             **made,
-            **{f"{name}-part": _as_a_part(made[name], first, spec.cut_out) for name in PARTS},
+            **{f"{name}-part": _as_a_part(made[name], first, spec, spec.cut_out) for name in PARTS},
         }
     odd = VectorEntry(name="odd-jpeg", kind="encoded")
     return [
@@ -152,18 +163,41 @@ def _large(spec: ImageInput) -> tuple[int, int]:
     return 4 * spec.height_px + 36, across * spec.width_px + 52
 
 
-def _as_a_part(pattern: Image, frame: Image, cut_out: CutOut) -> Image:
-    """A bright frame of that shape in whose middle lies a leaning bar with the pattern, as large as
-    a part.
+def _as_a_part(pattern: Image, frame: Image, spec: ImageInput, cut_out: CutOut) -> Image:
+    """A bright frame of that shape in whose region lies a bar with the pattern, as large as a part:
+    the first of all bars that is seen as one. Raises ConversionError where none is.
     """
-    height, width = frame.shape[:2]
-    area = (cut_out.least_area + cut_out.most_area) / 2 * height * width
-    long = min(math.sqrt(area * cut_out.along / cut_out.across), 0.9 * min(height, width))
-    bar = ((width / 2, height / 2), (long, area / long), 20.0)
-    mask = np.zeros((height, width), np.uint8)
-    cv2.fillPoly(mask, [np.rint(cv2.boxPoints(bar)).astype(np.int32)], 255)
-    drawn = cv2.resize(pattern, (width, height), interpolation=cv2.INTER_AREA)
-    return np.where(mask[:, :, None] > 0, drawn // 2, np.uint8(255)).astype(np.uint8)
+    drawn = np.full(frame.shape, 255, np.uint8)
+    seen = within_region(drawn, spec.region)
+    height, width = seen.shape[:2]
+    laid = cv2.resize(pattern, (width, height), interpolation=cv2.INTER_AREA) // 2
+    for corners in _bars(cut_out, height, width):
+        mask = np.zeros((height, width), np.uint8)
+        cv2.fillPoly(mask, [np.rint(corners).astype(np.int32)], 255)
+        seen[:] = np.where(mask[:, :, None] > 0, laid, np.uint8(255))
+        try:
+            place_of(drawn, spec)
+        except NoPartError:
+            continue
+        return drawn
+    raise ConversionError(
+        f"no bar drawn in {width}x{height} px is seen as a part: {cut_out.sentence()}",
+        where="parity vectors",
+        cure="fit the run again with other good pictures, or with cut_out = false",
+    )
+
+
+def _bars(cut_out: CutOut, height: int, width: int) -> Iterator[NDArray[np.float32]]:
+    """Corners (4, 2) of bars around the middle that lie within height x width, the likest first."""
+    aspect = cut_out.along / cut_out.across
+    for way, power, turn in product(WAYS, POWERS, TURNS_DEG):
+        share = cut_out.least_area + way * (cut_out.most_area - cut_out.least_area)
+        area, ratio = share * height * width, aspect**power
+        sides = math.sqrt(area * ratio), math.sqrt(area / ratio)
+        corners = cv2.boxPoints(((width / 2, height / 2), sides, turn))
+        wide, high = np.ptp(corners, axis=0)
+        if wide <= MOST_OF_A_SIDE * width and high <= MOST_OF_A_SIDE * height:
+            yield np.asarray(corners, np.float32)
 
 
 def _stripes(height: int, width: int) -> Image:

@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
+from edge_agent.contracts.core.errors import ConversionError
 from edge_agent.contracts.core.types import Recording
-from edge_agent.contracts.image.cut_out import CutOut, NoPartError
-from edge_agent.contracts.image.input import ImageInput
+from edge_agent.contracts.image.cut_out import CutOut, NoPartError, Place
+from edge_agent.contracts.image.input import ImageInput, Region, place_of
 from edge_agent.contracts.vibration.input import VibrationInput
 from quantize.prove.golden import Golden
 from quantize.prove.vectors import (
@@ -29,8 +30,8 @@ SIGNAL = VibrationInput(
 )
 
 
-def pictures(*labels: str) -> list[Golden]:
-    payload = cv2.imencode(".png", np.full((40, 50, 3), 90, np.uint8))[1].tobytes()
+def pictures(*labels: str, size: tuple[int, int] = (40, 50)) -> list[Golden]:
+    payload = cv2.imencode(".png", np.full((*size, 3), 90, np.uint8))[1].tobytes()
     return [Golden(f"golden/{n}.png", label, payload) for n, label in enumerate(labels)]
 
 
@@ -84,6 +85,47 @@ def test_where_parts_are_cut_out_the_made_frames_show_one_or_are_refused() -> No
     for name in ("black", "saturated", "noisy", "small", "large"):
         with pytest.raises(NoPartError):
             spec.prepare(vectors[name].raw)
+
+
+BOX = {"turned": True, "least_contrast": 30.0}
+
+
+@pytest.mark.parametrize(
+    ("size", "region", "box"),
+    [
+        ((300, 400), Region(left=0.5, width=0.5), {"along": 0.5, "across": 0.2}),
+        ((300, 400), Region(left=0.1, top=0.6, width=0.8, height=0.3), {"along": 0.4}),
+        ((800, 100), Region(), {"along": 4.0, "across": 0.5, "least_area": 0.1, "most_area": 0.5}),
+        ((100, 800), Region(), {"along": 0.7, "across": 0.06, "least_area": 0.1, "most_area": 0.5}),
+        ((800, 400), Region(width=0.2), {"along": 5.0, "across": 0.4, "most_area": 0.4}),
+        ((300, 400), Region(), {"along": 0.9, "across": 0.7, "least_area": 0.5, "most_area": 1.0}),
+    ],
+    ids=["right half", "flat region", "high", "wide", "high region", "large"],
+)
+def test_a_part_is_drawn_where_it_is_searched(
+    size: tuple[int, int], region: Region, box: dict[str, float]
+) -> None:
+    limits = {"across": 0.2, "least_area": 0.02, "most_area": 0.06}
+    spec = ImageInput(
+        width_px=32, height_px=24, region=region, cut_out=CutOut.model_validate(BOX | limits | box)
+    )
+    vectors = {one.entry.name: one for one in _image_raws(pictures("ok", size=size), spec)}
+    for name in PARTS:
+        raw = vectors[f"{name}-part"].raw
+        assert raw is not None
+        assert raw.shape == (*size, 3)
+        assert isinstance(place_of(raw, spec), Place)
+
+
+def test_a_box_of_which_no_part_can_be_drawn_is_refused() -> None:
+    box = CutOut.model_validate(
+        BOX
+        | {"along": 0.5, "across": 0.2, "least_area": 0.02, "most_area": 0.06}
+        | {"least_contrast": 255.0}
+    )
+    with pytest.raises(ConversionError, match="no bar drawn in 50x40 px is seen as a part") as said:
+        _image_raws(pictures("ok"), IMAGE.model_copy(update={"cut_out": box}))
+    assert "cut_out = false" in said.value.cure
 
 
 def test_made_signals_are_silent_saturated_noisy_and_one_that_must_be_refused() -> None:
