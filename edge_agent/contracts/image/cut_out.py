@@ -36,6 +36,11 @@ to one another.
 MOST_SIDE = 8.0
 """Of a box, as a share of the frame's width: frames may be so many times higher than wide."""
 
+MOST_CELLS = 512
+"""Of the longer side of a heat map over a frame: a small box in a large frame would have thousands,
+which takes a tenth of a second before the verdict.
+"""
+
 Heat = NDArray[np.float32]
 
 
@@ -182,24 +187,27 @@ def cut(image: Image, place: Place, cut_out: CutOut) -> Image:
 
 def heat_over(heat: Heat, place: Place, cut_out: CutOut, frame: tuple[int, int]) -> Heat:
     """The heat map (h, w) of a box, over the whole frame of (height, width) in cells of the same
-    size, of a pixel at least; where the box is not, its least value.
+    size, of a pixel at least; where the box is not, its least value. Where these would be more
+    than MOST_CELLS on a side, the cells are larger, and each has the hottest of what lies in it.
     """
     height, width = frame
     wide, high = _box_px(cut_out, width)
     cells = heat.shape[1] / wide, heat.shape[0] / high
-    size = _cells_over(width, cells[0]), _cells_over(height, cells[1])
+    size, larger = _map_size(frame, cells)
     to_frame = _of_cells(width / size[0], height / size[1])
     to_heat = np.linalg.inv(_of_cells(1 / cells[0], 1 / cells[1]))
     box = np.vstack([_to_box(place, (wide, high), width), [0, 0, 1]])
+    to_cell = to_heat @ box @ to_frame
     laid = cv2.warpAffine(
         heat,
-        (to_heat @ box @ to_frame)[:2],
+        to_cell[:2],
         size,
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=float(heat.min()),
     )
-    return np.asarray(laid, np.float32)
+    found = np.asarray(laid, np.float32)
+    return _with_hottest(found, heat, np.linalg.inv(to_cell)) if larger else found
 
 
 def blank(shape: tuple[int, ...]) -> Tensor:
@@ -259,9 +267,29 @@ def _to_box(place: Place, box: tuple[int, int], width: int) -> NDArray[np.float6
     return np.column_stack([axes, shift])
 
 
-def _cells_over(side: int, cells_a_px: float) -> int:
-    """Cells over so many pixels: no more than these."""
-    return min(side, max(1, round(side * cells_a_px)))
+def _map_size(
+    frame: tuple[int, int], cells_a_px: tuple[float, float]
+) -> tuple[tuple[int, int], bool]:
+    """(width, height) in cells of a map over a frame of (height, width), and whether its cells are
+    larger than asked: there are no more than pixels, and at most MOST_CELLS on a side.
+    """
+    asked = frame[1] * cells_a_px[0], frame[0] * cells_a_px[1]
+    few = min(frame[1], asked[0]), min(frame[0], asked[1])
+    scale = min(1.0, MOST_CELLS / max(few))
+    wide, high = (max(1, round(side * scale)) for side in few)
+    return (wide, high), few != asked or scale < 1
+
+
+def _with_hottest(laid: Heat, heat: Heat, to_map: NDArray[np.float64]) -> Heat:
+    """A map (H, W) in whose cells no heat is lost that lies there: larger cells are interpolated
+    between few of the smaller ones. to_map: (3, 3), cells of the heat -> those of the map.
+    """
+    rows, columns = np.indices(heat.shape).reshape(2, -1)
+    middles = np.stack([columns, rows, np.ones(heat.size)])
+    across, down = np.rint(to_map[:2] @ middles).astype(int)
+    within = (across >= 0) & (across < laid.shape[1]) & (down >= 0) & (down < laid.shape[0])
+    np.maximum.at(laid, (down[within], across[within]), heat.ravel()[within])
+    return laid
 
 
 def _near(

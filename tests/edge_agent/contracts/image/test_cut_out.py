@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from edge_agent.contracts.core.types import Image
 from edge_agent.contracts.image.alignment import make_alignment
 from edge_agent.contracts.image.cut_out import (
+    MOST_CELLS,
     CutOut,
     NoPartError,
     Place,
@@ -205,3 +206,39 @@ def test_heat_over_the_frame_has_no_more_cells_than_the_frame_pixels() -> None:
     dot = BAR.model_copy(update={"along": 0.001, "across": 0.001})
     over = heat_over(np.ones((40, 40), np.float32), Place(0.5, 0.4), dot, (60, 80))
     assert over.shape == (60, 80)
+
+
+@pytest.mark.parametrize("turn_deg", [0.0, 37.0, -80.0])
+@pytest.mark.parametrize("frame", [(3000, 4000), (4000, 3000), (3000, 700)])
+@pytest.mark.parametrize("cells", [(40, 160), (160, 160)], ids=["flat", "square"])
+def test_heat_of_a_small_box_stays_a_small_map(
+    cells: tuple[int, int], frame: tuple[int, int], turn_deg: float
+) -> None:
+    """One hot cell, which lies where it did and is as hot, though the map's cells are larger."""
+    small = BAR.model_copy(update={"along": 0.05, "across": 0.05 * cells[0] / cells[1]})
+    heat = np.random.default_rng(5).uniform(0.5, 1, cells).astype(np.float32)
+    row, column = cells[0] // 3, 139
+    heat[row, column] = 5
+    height, width = frame
+    over = heat_over(heat, Place(0.52, 0.41, turn_deg), small, frame)
+    assert max(over.shape) == MOST_CELLS
+    assert over.shape[0] / over.shape[1] == pytest.approx(height / width, rel=0.01)
+    assert over.max() == pytest.approx(5, rel=0.2)
+    assert over.min() == heat.min()
+    turn = np.radians(turn_deg)
+    to_frame = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    away = [(column + 0.5) / cells[1] - 0.5, ((row + 0.5) / cells[0] - 0.5) * cells[0] / cells[1]]
+    x, y = to_frame @ away * 0.05 * width + np.array([0.52, 0.41]) * width
+    down, across = np.unravel_index(int(over.argmax()), over.shape)
+    cell = width / over.shape[1]
+    np.testing.assert_allclose(((across + 0.5) * cell, (down + 0.5) * cell), (x, y), atol=cell)
+
+
+def test_heat_outside_the_frame_is_not_laid() -> None:
+    heat = np.arange(160 * 160, dtype=np.float32).reshape(160, 160)
+    small = BAR.model_copy(update={"along": 0.05, "across": 0.05})
+    over = heat_over(heat, Place(0.01, 0.01), small, (3000, 4000))
+    assert over.shape == (384, 512)
+    assert over[:2, :2].max() < over.max() == heat.max()
+    over = heat_over(heat, Place(0.99, 0.74), small, (3000, 4000))
+    assert over[-1, -1] == over.max() < heat.max()
