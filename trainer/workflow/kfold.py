@@ -130,7 +130,7 @@ def judge_out_of_fold(
     values = sorted({sample.fold for sample in dataset.samples})
     mark = sha256_hex((config.model_dump_json() + dataset.sha256()).encode())[:16]
     judgements = []
-    light: dict[str, bool | None] = {}
+    shown: dict[str, dict[str, bool | None]] = {}
     for seed in seeds:
         rows: list[Row] = []
         for value in values:
@@ -139,10 +139,10 @@ def judge_out_of_fold(
                 rows += done
                 continue
             progress.say(f"seed {seed}, fold {value} of {len(values)}")
-            if value not in light:
-                light[value] = _light_of(dataset, config, seeds[0], value, progress)
+            if value not in shown:
+                shown[value] = _shown_as(dataset, config, seeds[0], value, progress)
             seeded = config.model_copy(update={"seed": seed})
-            seeded = seeded.with_image(standardise=light[value])
+            seeded = seeded.with_image(**shown[value])
             fold_rows = _fold_rows(dataset, seeded, value, progress, int8=int8)
             if file is not None:
                 write_atomic(file, json.dumps(fold_rows).encode())
@@ -241,13 +241,16 @@ def _finished(file: Path | None, int8: bool) -> list[Row]:
     return rows if not int8 or all(f"{INT8}score" in row for row in rows) else []
 
 
-def _light_of(
+def _shown_as(
     dataset: Dataset, config: FitConfig, seed: int, value: str, progress: Progress
-) -> bool | None:
-    """Whether pictures are standardised by the samples outside of this fold, for every seed."""
+) -> dict[str, bool | None]:
+    """Whether parts are cut out and pictures standardised, by the samples outside of this fold, for
+    every seed: settings of [image].
+    """
     seeded = config.model_copy(update={"seed": seed, "held_out": [value]})
     settled = settled_light(plan_split(dataset, seeded), seeded, progress)
-    return settled.image.standardise
+    image = settled.image
+    return {"standardise": image.standardise, "cut_out": image.cut_out, "align": image.align}
 
 
 def _fold_rows(

@@ -17,6 +17,7 @@ from trainer.console.progress import Progress, SilentProgress
 from trainer.data.split import Split
 from trainer.evaluation.held_out import outcome_of
 from trainer.statistics import metrics
+from trainer.workflow.cut_out_look import with_cut_out
 from trainer.workflow.experiment import run_experiment
 from trainer.workflow.usual_light import settled_light
 from trainer.workflow.usual_look import with_usual_look
@@ -69,7 +70,8 @@ def search(
     )
     folder.mkdir(parents=True, exist_ok=True)
     progress = progress or SilentProgress()
-    settled = settled_light(split, with_usual_look(split, config, progress), progress)
+    shown, cut, _ = with_cut_out(split, config, progress)
+    settled = settled_light(shown, with_usual_look(shown, cut, progress), progress)
     with contextlib.redirect_stdout(sys.stderr):  # KerasTuner prints
         tuner = _search_class(split, settled, progress)(
             oracle=oracle, directory=str(folder), project_name="trials", overwrite=False

@@ -20,6 +20,7 @@ from trainer.models.image.trial_features import TRIAL_PX
 from trainer.models.layers.preprocessing import image_spec
 from trainer.training.api import Architecture
 from trainer.training.distributed import in_cluster
+from trainer.workflow.cut_out_look import with_cut_out
 from trainer.workflow.preparation import resolve
 
 CLEAR = 2.0
@@ -50,7 +51,10 @@ def with_usual_light(
 
 
 def settled_light(split: Split, config: FitConfig, progress: Progress) -> FitConfig:
-    """The configuration for several fits on one training fold, whose trial is made here, once."""
+    """The configuration for several fits on one training fold, whose trials of cutting out and of
+    light are made here, once.
+    """
+    split, config, _ = with_cut_out(split, config, progress)
     architecture, filled = resolve(split, config)
     chosen, _ = with_usual_light(split, filled, architecture, progress)
     return config.with_image(standardise=chosen.image.standardise)
