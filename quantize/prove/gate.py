@@ -67,7 +67,7 @@ class Flip:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Float beside int8 on n held-out samples."""
+    """Float beside int8 on n held-out samples; before, after: these, and frames without a part."""
 
     n: int
     metrics: list[Metric]
@@ -85,26 +85,31 @@ class Comparison:
 def compare_samples(
     spec: ModelSpec, before: list[Prediction], after: list[Prediction], limits: Limits
 ) -> Comparison:
-    """Compare the same samples, in the same order, judged by float (`before`) and int8."""
+    """Compare the same samples, in the same order, judged by float (`before`) and int8.
+
+    Frames without the part that is cut out count nowhere: what either network makes of a black
+    picture says nothing. Raises GateError where no sample shows a part.
+    """
+    seen = _show_a_part(spec, before)
+    old, new = _those(before, seen), _those(after, seen)
     if spec.scoring.kind == "value":
-        metrics = [_rmse(before, after, limits.rmse)]
+        metrics = [_rmse(old, new, limits.rmse)]
     else:
-        metrics = [_accuracy(spec, before, after, limits.accuracy)]
+        metrics = [_accuracy(spec, old, new, limits.accuracy)]
     if spec.good:
-        bad = np.array([sample.label not in spec.good for sample in before])
-        seen = _show_a_part(spec, before)
-        if bad[seen].any() and not bad[seen].all():
-            metrics.insert(0, _auroc(bad, seen, before, after, limits.auroc))
-        metrics += _verdict_counts(bad, before, after, limits.escapes)
+        bad = np.array([sample.label not in spec.good for sample in old])
+        if bad.any() and not bad.all():
+            metrics.insert(0, _auroc(bad, old, new, limits.auroc))
+        metrics += _verdict_counts(bad, old, new, limits.escapes)
     flips = [
-        Flip(old, new, _flip_kind(spec, old, new))
-        for old, new in zip(before, after, strict=True)
-        if old.verdict != new.verdict or old.predicted != new.predicted
+        Flip(one, other, _flip_kind(spec, one, other))
+        for one, other in zip(old, new, strict=True)
+        if one.verdict != other.verdict or one.predicted != other.predicted
     ]
     verdicts = bool(spec.good) or spec.scoring.kind == "value"
-    other = sum(not verdicts or flip.before.verdict != flip.after.verdict for flip in flips)
-    agreement = _agreement(other, len(before), limits.agreement)
-    return Comparison(len(before), [*metrics, agreement], flips, agreement.after, before, after)
+    changed = sum(not verdicts or flip.before.verdict != flip.after.verdict for flip in flips)
+    agreement = _agreement(changed, len(old), limits.agreement)
+    return Comparison(len(old), [*metrics, agreement], flips, agreement.after, before, after)
 
 
 def refuse_unknown(allowed: list[str]) -> None:
@@ -148,17 +153,24 @@ def mcnemar(lost: int, won: int) -> float:
 
 
 def _show_a_part(spec: ModelSpec, samples: list[Prediction]) -> Mask:
-    """(N,): False for a frame without the part that is cut out, whose score says nothing."""
-    return np.array([not spec.saw_no_part(one.needs_baseline) for one in samples])
+    """(N,): False for a frame without the part that is cut out, whose judgement says nothing."""
+    seen = np.array([not spec.saw_no_part(one.needs_baseline) for one in samples])
+    if not seen.any():
+        raise GateError(
+            "none shows a part that could be cut out",
+            where=f"int8 against float on {len(samples)} held-out samples",
+            cure="hold out pictures with parts, or fit again without cut_out",
+        )
+    return seen
 
 
-def _auroc(
-    bad: Mask, seen: Mask, before: list[Prediction], after: list[Prediction], limit: float
-) -> Metric:
-    """Of the samples that are `seen`; all (N,)."""
-    bad = bad[seen]
-    old = np.array([sample.score for sample in before])[seen]
-    new = np.array([sample.score for sample in after])[seen]
+def _those(samples: list[Prediction], seen: Mask) -> list[Prediction]:
+    return [one for one, shows in zip(samples, seen, strict=True) if shows]
+
+
+def _auroc(bad: Mask, before: list[Prediction], after: list[Prediction], limit: float) -> Metric:
+    old = np.array([sample.score for sample in before])
+    new = np.array([sample.score for sample in after])
     was, is_ = auroc(bad, old), auroc(bad, new)
     ci95 = _bootstrap_auroc(bad, old, new)
     step = 1 / min(int(bad.sum()), int((~bad).sum()))

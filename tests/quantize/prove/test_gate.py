@@ -88,17 +88,47 @@ def test_one_bad_part_newly_passed_breaks_the_gate() -> None:
     assert [flip.kind for flip in comparison.flips] == ["new escape"]
 
 
-def test_frames_without_the_part_that_is_cut_out_are_not_ranked() -> None:
+def cutting() -> ModelSpec:
+    """SPEC, of parts that are cut out of their frames."""
     limits = {"least_area": 0.01, "most_area": 0.1, "least_contrast": 9.0}
     box = CutOut(along=0.5, across=0.5, turned=False, **limits)
-    cutting = SPEC.model_copy(update={"input": SPEC.input.model_copy(update={"cut_out": box})})
+    return SPEC.model_copy(update={"input": SPEC.input.model_copy(update={"cut_out": box})})
+
+
+def withheld(samples: list[Prediction]) -> list[Prediction]:
+    """The same, as of frames without a part."""
+    return [replace(one, verdict="NO-VERDICT", needs_baseline="always") for one in samples]
+
+
+def test_frames_without_the_part_that_is_cut_out_are_not_ranked() -> None:
     before, after = pair(20)
-    lost = [replace(one, verdict="NO-VERDICT", needs_baseline="always") for one in before[:4]]
+    lost = withheld(before[:4])
     black = [replace(one, score=0.5) for one in lost]
-    for spec, loss in ((SPEC, True), (cutting, False)):
+    for spec, loss in ((SPEC, True), (cutting(), False)):
         told = compare_samples(spec, [*lost, *before[4:]], [*black, *after[4:]], Limits())
         found = next(metric for metric in told.metrics if metric.name == "auroc")
         assert (found.loss > 0) is loss
+
+
+@pytest.mark.parametrize("good", [["good"], []], ids=["verdicts", "labels alone"])
+def test_black_frames_that_int8_names_otherwise_break_nothing(good: list[str]) -> None:
+    """A classifier of 95 parts, and five frames without one."""
+    before, after = pair(100)
+    lost = withheld(before[:5])
+    other = [replace(one, predicted="bad" if one.predicted == "good" else "good") for one in lost]
+    sides = [*lost, *before[5:]], [*other, *after[5:]]
+    told = compare_samples(cutting().model_copy(update={"good": good}), *sides, Limits())
+    assert (told.broken, told.flips, told.n) == ([], [], 95)
+    assert told.agreement == next(one for one in told.metrics if one.name == "accuracy").after == 1
+    whole = compare_samples(SPEC.model_copy(update={"good": good}), *sides, Limits())
+    assert "accuracy" in whole.broken
+    assert len(whole.flips) == 5
+
+
+def test_a_gate_without_any_part_is_not_passed() -> None:
+    before, after = (withheld(side) for side in pair(4))
+    with pytest.raises(GateError, match="4 held-out samples: none shows a part"):
+        compare_samples(cutting(), before, after, Limits())
 
 
 def test_what_is_waived_is_named_for_the_manifest() -> None:
