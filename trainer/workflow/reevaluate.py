@@ -28,6 +28,9 @@ from trainer.training.predict import predict
 HEAD = b"path,label,predicted,score,verdict"
 """The first line of a file of predictions."""
 
+HEAD_WITH_LOST = HEAD + b"," + NEEDS_BASELINE.encode()
+"""Of one in which some frames show no part."""
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -119,7 +122,8 @@ def _is_predictions(path: Path) -> bool:
     if not path.is_file():
         return False
     with path.open("rb") as stream:
-        return stream.readline(len(HEAD) + 2).rstrip(b"\r\n") == HEAD
+        line = stream.readline(len(HEAD_WITH_LOST) + 2)
+    return line.rstrip(b"\r\n") in (HEAD, HEAD_WITH_LOST)
 
 
 def _no_target(path: Path, what: str) -> ConfigError:

@@ -103,7 +103,9 @@ def test_predictions_replace_only_earlier_predictions(tmp_path: Path) -> None:
     refuse_target(path, [])
     path.write_text("path,label,predicted,score,verdict\r\na.png,ok,ok,0.1,PASS\r\n")
     refuse_target(path, [])
-    for content in ("", "path,label\n", "path,label,predicted,score,verdict,more\n"):
+    marked = f"{HEAD.strip()},needs_baseline"
+    others = [HEAD.strip() + ",more\n", f"{marked},more\n", f"{marked}s\n", f"{marked[:-1]}\n"]
+    for content in ("", "path,label\n", *others):
         path.write_text(content)
         with pytest.raises(ConfigError, match="holds no predictions"):
             refuse_target(path, [])
@@ -137,3 +139,10 @@ def test_the_table_marks_frames_without_a_part() -> None:
         told = Evaluation("run", "set", 0, HeldOutMetrics(), predictions).table().decode()
         assert [len(line.split(",")) for line in told.split()] == [columns] * (len(predictions) + 1)
     assert told.split()[-1] == "b.png,good,anomaly,9.0,NO-VERDICT,always"
+
+
+def test_a_table_that_marks_frames_without_a_part_is_replaced_by_the_next(tmp_path: Path) -> None:
+    lost = Prediction(1, "b.png", "good", "anomaly", 9.0, "NO-VERDICT", needs_baseline="always")
+    path = tmp_path / "predictions.csv"
+    path.write_bytes(Evaluation("run", "set", 0, HeldOutMetrics(), [lost]).table())
+    refuse_target(path, [])
