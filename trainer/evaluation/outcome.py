@@ -146,14 +146,18 @@ def class_rankings(
 
 
 def _label_figures(outcome: Outcome) -> dict[str, Metric]:
-    truth, predicted, count = outcome.truth, outcome.predicted, len(outcome.labels)
-    right = (truth == predicted) & outcome.seen
-    return {
-        "accuracy": metrics.wilson(int(right.sum()), len(right)),
-        "macro_f1": metrics.bootstrapped(
-            lambda rows: metrics.macro_f1(truth[rows], predicted[rows], count), outcome.groups
-        ),
-    }
+    """The accuracy counts what was not seen as wrong; F1 is of the samples whose labels say
+    something, and left out where there are none.
+    """
+    right = (outcome.truth == outcome.predicted) & outcome.seen
+    found = {"accuracy": metrics.wilson(int(right.sum()), len(right))}
+    if outcome.seen.any():
+        truth, predicted = outcome.truth[outcome.seen], outcome.predicted[outcome.seen]
+        count = len(outcome.labels)
+        found["macro_f1"] = metrics.bootstrapped(
+            lambda rows: metrics.macro_f1(truth[rows], predicted[rows], count), _groups(outcome)
+        )
+    return found
 
 
 def _verdict_figures(outcome: Outcome) -> dict[str, Metric]:
@@ -172,7 +176,7 @@ def _verdict_figures(outcome: Outcome) -> dict[str, Metric]:
 def _ranking_figures(outcome: Outcome) -> dict[str, Metric]:
     """Of the samples whose scores say something; {} where they are all good, or all bad."""
     bad, scores = outcome.bad[outcome.seen], outcome.scores[outcome.seen]
-    groups = [one for one, seen in zip(outcome.groups, outcome.seen, strict=True) if seen]
+    groups = _groups(outcome)
     if not bad.any() or bad.all():
         return {}
     return {
@@ -182,6 +186,11 @@ def _ranking_figures(outcome: Outcome) -> dict[str, Metric]:
             lambda rows: metrics.average_precision(bad[rows], scores[rows]), groups
         ),
     }
+
+
+def _groups(outcome: Outcome) -> list[str]:
+    """Of the samples that are `seen`."""
+    return [one for one, seen in zip(outcome.groups, outcome.seen, strict=True) if seen]
 
 
 def _undecided_figures(outcome: Outcome) -> dict[str, Metric]:

@@ -51,6 +51,19 @@ def test_what_shows_no_part_is_ranked_nowhere() -> None:
     assert found["detected"].value == 0.5
 
 
+def test_labels_of_what_shows_no_part_are_no_part_of_f1_and_never_right() -> None:
+    """A classifier that names four parts rightly, and of two empty frames one by chance."""
+    truth = [0, 0, 1, 1, 0, 1]
+    plain = outcome(["ok", "bent"], truth, [0.1] * 6)
+    plain = replace(plain, predicted=np.array([0, 0, 1, 1, 0, 0]))
+    empty = np.arange(6) >= 4
+    found = figures(replace(plain, undecided=empty, unseen=empty))
+    assert (found["macro_f1"].value, found["macro_f1"].n) == (1.0, 4)
+    assert found["accuracy"].value == 4 / 6
+    none = np.ones(6, np.bool_)
+    assert "macro_f1" not in figures(replace(plain, undecided=none, unseen=none))
+
+
 def test_folds_that_cut_out_and_folds_that_do_not_are_joined() -> None:
     whole = outcome(["ok", "bent"], [0, 1], [0.1, 0.9])
     lost = np.array([False, True])
