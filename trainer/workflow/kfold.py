@@ -183,11 +183,13 @@ def label_doubts(judgements: Sequence[Judgements]) -> list[tuple[Doubt, Row]]:
 
 
 def baseline_shares(one: Judgements) -> dict[str, float]:
-    """Name -> share of right labels of each trivial baseline, on the same samples."""
+    """Name -> share of right labels of each trivial baseline, on the same samples; a guess on a
+    frame without a part is none.
+    """
     names = [key for key in one.rows[0] if key.startswith("baseline_")]
     return {
         name.removeprefix("baseline_"): float(
-            np.mean([row[name] == row["label"] for row in one.rows])
+            np.mean([row[name] == row["label"] and NO_PART not in row for row in one.rows])
         )
         for name in names
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,14 @@ from trainer.data.load import refuse_missing
 from trainer.data.split_guard import MOST_SAMPLES, column_of
 from trainer.run_folder.target import slug
 from trainer.workflow.asked_dataset import load_asked
-from trainer.workflow.kfold import NO_PART, document_of, judge_out_of_fold, with_folds
+from trainer.workflow.kfold import (
+    NO_PART,
+    Judgements,
+    Row,
+    document_of,
+    judge_out_of_fold,
+    with_folds,
+)
 from trainer.workflow.weights_advice import weights_advice
 
 LINES_OF_DOUBT = ("path", "label", "suggested", "margin")
@@ -54,12 +62,17 @@ def run_kfold(
     judgements = judge_out_of_fold(dataset, config, drawn, progress, folder / "folds", int8=int8)
     document = document_of(dataset, judgements) | {"folder": str(folder)}
     document["warnings"] = advice
-    rows = [{"seed": f.seed, **row} for f in judgements for row in f.rows]
-    if any(NO_PART in row for row in rows):
-        rows = [{**row, NO_PART: row.get(NO_PART, "")} for row in rows]
-    write_atomic(folder / "out_of_fold.csv", csv_bytes(rows))
+    write_atomic(folder / "out_of_fold.csv", csv_bytes(rows_out_of_fold(judgements)))
     doubts = document["label_doubts"] or [dict.fromkeys(LINES_OF_DOUBT, "")]
     write_atomic(folder / "label_doubts.csv", csv_bytes(doubts))
     text = json.dumps(document, indent=1, ensure_ascii=False)
     write_atomic(folder / "crossval.json", (text + "\n").encode())
     return document
+
+
+def rows_out_of_fold(judgements: Sequence[Judgements]) -> list[Row]:
+    """Those of all seeds; with a column of frames without a part where there are any."""
+    rows = [{"seed": one.seed, **row} for one in judgements for row in one.rows]
+    if not any(NO_PART in row for row in rows):
+        return rows
+    return [{**row, NO_PART: row.get(NO_PART, "")} for row in rows]

@@ -15,7 +15,16 @@ from trainer.data.load import load_dataset
 from trainer.data.split import plan_split
 from trainer.evaluation.label_errors import judged_labels, probable_label_errors
 from trainer.evaluation.outcome import figures
-from trainer.workflow.kfold import NO_PART, Judgements, Row, _fold_rows, document_of, with_folds
+from trainer.workflow.kfold import (
+    NO_PART,
+    Judgements,
+    Row,
+    _fold_rows,
+    baseline_shares,
+    document_of,
+    with_folds,
+)
+from trainer.workflow.kfold_files import rows_out_of_fold
 
 
 def test_drawn_folds_cut_no_group_and_hold_every_label(plates: Path) -> None:
@@ -111,6 +120,21 @@ def test_frames_without_a_part_count_in_no_ranking() -> None:
     assert found["auroc"].value == seen["auroc"].value == 1.0
     assert found["undecided_good"].value == pytest.approx(1 / 3)
     assert worse["auroc"].value < 1
+
+
+def test_a_guess_on_a_frame_without_a_part_is_never_right() -> None:
+    seen = {"path": "a.png", "label": "ok", "predicted": "ok", "baseline_majority": "ok"}
+    lost = {**seen, "path": "lost.png", NO_PART: "yes"}
+    for rows, share in (([seen, seen], 1.0), ([seen, lost], 0.5)):
+        assert baseline_shares(Judgements(1, ["ok"], ["ok"], rows)) == {"majority": share}
+
+
+def test_a_column_of_frames_without_a_part_is_written_where_there_are_any() -> None:
+    seen, lost = {"path": "a.png"}, {"path": "lost.png", NO_PART: "yes"}
+    first, second = (Judgements(n, [], [], rows) for n, rows in ((1, [seen]), (2, [seen, lost])))
+    assert rows_out_of_fold([first]) == [{"seed": 1, "path": "a.png"}]
+    told = rows_out_of_fold([first, second])
+    assert [(row["seed"], row[NO_PART]) for row in told] == [(1, ""), (2, ""), (2, "yes")]
 
 
 @pytest.mark.slow
