@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from markupsafe import Markup
 
 from edge_agent.contracts.run_folder import files
 from edge_agent.contracts.run_folder.files import damaged
 from edge_agent.contracts.run_folder.metrics import ClassMetrics
+from edge_agent.contracts.run_folder.rows import Prediction
 from trainer.report.figures import confusion_matrix, ranking_curves, score_histogram
 from trainer.report.rendering import Table, render
 from trainer.run_folder.run import FittedRun
@@ -27,7 +30,7 @@ def ranking(run: FittedRun) -> Markup:
     threshold = run.spec.scoring.threshold
     return render(
         "ranking.html",
-        confusion=_confusion(run) if run.metrics.per_class else None,
+        confusion=_confusion(run, seen) if run.metrics.per_class else None,
         classes=_classes(run),
         curves=ranking_curves(bad, scores, threshold) if two_sided else None,
         histogram=score_histogram(bad, scores, threshold) if two_sided else None,
@@ -36,7 +39,8 @@ def ranking(run: FittedRun) -> Markup:
     )
 
 
-def _confusion(run: FittedRun) -> Markup:
+def _confusion(run: FittedRun, seen: Sequence[Prediction]) -> Markup:
+    """seen: the predictions of frames that show a part, as the table below it counts them."""
     labels = run.spec.labels
     for one in run.predictions:
         for column, label in (("label", one.label), ("predicted", one.predicted)):
@@ -44,8 +48,8 @@ def _confusion(run: FittedRun) -> Markup:
                 what = f"{column} {label!r} is none of the run's labels"
                 raise damaged(run.path / files.PREDICTIONS, what)
     index = {label: number for number, label in enumerate(labels)}
-    truth = np.array([index[one.label] for one in run.predictions])
-    predicted = np.array([index[one.predicted] for one in run.predictions])
+    truth = np.array([index[one.label] for one in seen], np.intp)
+    predicted = np.array([index[one.predicted] for one in seen], np.intp)
     return confusion_matrix(confusion(truth, predicted, len(labels)), labels)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from markupsafe import Markup
 
+from edge_agent.contracts.image.cut_out import CutOut
 from edge_agent.contracts.run_folder import write
 from edge_agent.contracts.run_folder.metrics import (
     AlarmRuleCounts,
@@ -208,6 +209,24 @@ def test_labels_are_shown_with_confusion_and_curves(run: FittedRun) -> None:
     per_class = {**run.metrics.per_class, "ok": untested}
     metrics = run.metrics.model_copy(update={"per_class": per_class})
     assert ranking(replace(run, metrics=metrics)).count("not tested") == 5
+
+
+def test_frames_without_a_part_are_in_no_confusion_matrix(run: FittedRun) -> None:
+    box = {"along": 0.5, "across": 0.5, "turned": False}
+    limits = {"least_area": 0.01, "most_area": 0.1, "least_contrast": 9.0}
+    cut = run.spec.input.model_copy(update={"cut_out": CutOut(**box, **limits)})
+    cutting = replace(run, spec=run.spec.model_copy(update={"input": cut}))
+    first = run.predictions[0]
+    lost = replace(first, verdict="NO-VERDICT", needs_baseline="always")
+    more = replace(cutting, predictions=[*run.predictions, *[lost] * 7])
+    assert matrix_of(more) == matrix_of(cutting)
+    twice = replace(cutting, predictions=[*run.predictions, *[first] * 7])
+    assert matrix_of(twice) != matrix_of(cutting)
+
+
+def matrix_of(run: FittedRun) -> str:
+    """The section's first drawing."""
+    return str(ranking(run)).split("</svg>")[0]
 
 
 def test_samples_and_groups_are_counted_by_label_and_side(run: FittedRun) -> None:
