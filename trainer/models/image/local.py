@@ -107,7 +107,7 @@ def suits(dataset: Dataset, config: FitConfig) -> bool:
     """Whether readable masks mark small defects, or pictures without masks are long strips: the
     frames, whether or not parts are cut out of them.
     """
-    if _fault(dataset, config):
+    if _fault(dataset):
         return False
     bad = [dataset.samples[int(one)] for one in np.flatnonzero(dataset.is_bad())]
     marked = [one for one in bad if one.mask]
@@ -128,7 +128,7 @@ def suits(dataset: Dataset, config: FitConfig) -> bool:
 def spec_of(split: Split, config: FitConfig, options: NoOptions) -> ImageInput:
     """The aspect of the training pictures, sides of a multiple of 32 px, or as configured."""
     del options
-    if fault := _fault(split.dataset, config):
+    if fault := _fault(split.dataset):
         raise ConfigError(fault, where="--model local", cure="take --model transfer")
     height, width = median_sides(split.dataset, split.train, config)
     longest_px = config.image.size_px
@@ -334,7 +334,7 @@ def _has_masks(training: Training) -> bool:
     return any(samples[int(one)].mask for one in training.train.sample)
 
 
-def _fault(dataset: Dataset, config: FitConfig) -> str:
+def _fault(dataset: Dataset) -> str:
     """Why this model cannot learn that; "" where it can."""
     good = [label for label in dataset.labels if label in dataset.good]
     if len(good) != 1 or len(dataset.labels) < 2:
