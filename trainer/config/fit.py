@@ -71,6 +71,15 @@ class ImageTable(Strict):
             raise ValueError("a part is either aligned or cut out: leave one of align, cut_out out")
         return self
 
+    @model_validator(mode="after")
+    def _stretches_what_is_cut_out(self) -> Self:
+        if self.cut_out and self.fit != "stretch":
+            raise ValueError(
+                'the box of a part that is cut out is stretched: set fit = "stretch", or leave '
+                "cut_out out"
+            )
+        return self
+
 
 class VibrationTable(Strict):
     """[vibration]: the input of a vibration model, and the augmentation of training windows."""

@@ -239,6 +239,8 @@ def _clearly(split: Split, config: FitConfig) -> float:
 def _may_be_compared(split: Split, config: FitConfig) -> bool:
     table = config.image
     one_frame = table.tile_rows == table.tile_columns == 1 and not table.align
-    if not one_frame or config.budget or config.weights == "none" or in_cluster():
+    if table.fit != "stretch" or not one_frame:
+        return False
+    if config.budget or config.weights == "none" or in_cluster():
         return False
     return resolve(split, config)[0].name in COMPARED and len(split.val) > 0

@@ -104,6 +104,15 @@ class ImageInput(Strict):
             raise ValueError("a part is either aligned or cut out")
         return self
 
+    @model_validator(mode="after")
+    def _stretches_what_is_cut_out(self) -> Self:
+        if self.cut_out is not None and self.fit != "stretch":
+            raise ValueError(
+                f'the box of a part that is cut out is stretched: fit is "{self.fit}", '
+                'and must be "stretch"'
+            )
+        return self
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """(height_px, width_px, channels)."""

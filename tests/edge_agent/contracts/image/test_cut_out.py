@@ -197,6 +197,16 @@ def test_a_part_is_not_moved_twice() -> None:
         ImageInput(width_px=32, height_px=32, cut_out=BAR, align=make_alignment(bars()))
 
 
+@pytest.mark.parametrize("fit", ["pad", "crop"])
+def test_a_box_is_neither_padded_nor_cropped(fit: str) -> None:
+    """The network's heat map is laid where the box lies: it must cover the box, no more or less."""
+    spec = ImageInput(width_px=32, height_px=32, cut_out=BAR).model_dump()
+    with pytest.raises(ValidationError, match=f'cut out is stretched: fit is "{fit}", and must be'):
+        ImageInput.model_validate(spec | {"fit": fit})
+    assert ImageInput.model_validate(spec).fit == "stretch"
+    assert ImageInput.model_validate(spec | {"fit": fit, "cut_out": None}).fit == fit
+
+
 def test_limits_within_which_nothing_is_a_part_are_refused() -> None:
     with pytest.raises(ValidationError, match="least_area is above most_area"):
         CutOut.model_validate(BAR.model_dump() | {"least_area": 0.2})

@@ -150,6 +150,14 @@ def test_too_few_parts_are_no_reason_to_stop_where_nothing_is_set(tmp_path: Path
     assert fault.startswith("not nearly all of 4 good training pictures")
 
 
+@pytest.mark.parametrize("fit", ["pad", "crop"])
+def test_what_is_padded_or_cropped_is_not_compared(tmp_path: Path, fit: str) -> None:
+    """Of the same pictures, stretched, a note says that parts are small."""
+    split = with_a_class_without_parts(tmp_path)
+    given = config("transfer", fit=fit).model_copy(update={"weights": "auto"})
+    assert with_cut_out(split, given, QUIET) == (split, given, ())
+
+
 def test_where_no_part_stands_out_a_setting_is_refused(tmp_path: Path) -> None:
     (tmp_path / "good").mkdir()
     rng = np.random.default_rng(1)
