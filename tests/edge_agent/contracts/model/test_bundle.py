@@ -9,11 +9,14 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edge_agent.contracts.core.errors import BundleError, StorageError
 from edge_agent.contracts.core.files import sha256_hex, write_atomic
 from edge_agent.contracts.core.own_version import is_older, own_version
+from edge_agent.contracts.image.alignment import make_alignment
+from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.bundle import (
     Bundle,
     archive,
@@ -145,11 +148,32 @@ def test_a_known_format_that_needs_a_newer_agent_is_refused(bundle_path: Path) -
     assert "update this station's agent first" in message
 
 
-def test_a_bundle_of_the_first_format_is_read(bundle_path: Path) -> None:
-    text = json.loads(members(bundle_path)["manifest.json"])
-    del text["oldest_agent"]
-    files = {**members(bundle_path), "manifest.json": json.dumps({**text, "format": 1}).encode()}
-    assert parse_bundle(archive(files), "old").manifest.oldest_agent == "0.0.0"
+SINCE = {"oldest_agent": 2, "search": 3, "cut_out": 4}
+"""Keys that a manifest did not have before that format."""
+
+
+@pytest.mark.parametrize(
+    ("number", "oldest", "search"),
+    [(1, "0.0.0", "every"), (2, "0.2.0", "every"), (3, "0.3.0", "coarse_to_fine")],
+)
+def test_a_bundle_of_an_older_format_is_read(
+    bundle_path: Path, number: int, oldest: str, search: str
+) -> None:
+    """Without the keys that came later: it means what it meant."""
+    picture = np.random.default_rng(2).integers(0, 256, (48, 64, 3), np.uint8)
+    document = json.loads(members(bundle_path)["manifest.json"])
+    document |= {"format": number, "oldest_agent": oldest}
+    document["spec"]["input"]["align"] = make_alignment(picture).model_dump()
+    for table in (document, document["spec"]["input"], document["spec"]["input"]["align"]):
+        for key in [key for key in table if SINCE.get(key, 1) > number]:
+            del table[key]
+    files = {**members(bundle_path), "manifest.json": json.dumps(document).encode()}
+    found = parse_bundle(archive(files), "old").manifest
+    assert (found.format, found.oldest_agent) == (number, oldest)
+    assert isinstance(found.spec.input, ImageInput)
+    assert found.spec.input.align is not None
+    assert found.spec.input.align.search == search
+    assert found.spec.input.cut_out is None
 
 
 def test_keys_of_a_manifest_are_those_of_its_format() -> None:
