@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from edge_agent.contracts.core.types import Image, Tensor
+from edge_agent.contracts.image.cut_out import is_blank
 from edge_agent.contracts.image.input import ImageInput, Region, within_region
 from trainer.data.class_sample import evenly
 from trainer.data.prepare import read_picture, seen_tiles
@@ -70,14 +71,18 @@ def shown_by(
 
 
 def find_flaws(shown: Shown, names: Sequence[str], read: Read, seed: int) -> list[Found]:
-    """What the detectors of these names find; the worst tile of a part decides."""
+    """What the detectors of these names find; the worst tile of a part decides. What is
+    cut out no more because of its flaw is black, and not found: its score would be high anyway.
+    """
     learnt, good, bad = (read(one)[0] for one in (shown.learnt, shown.judged, shown.flawed))
+    lost = np.array([is_blank(tiles) for tiles in shown.flawed])
     found = []
     for name in names:
         score = STAND_INS[name](_listed(learnt), seed)
         calm, odd = (
             score(_listed(cells)).reshape(len(cells), -1).max(axis=1) for cells in (good, bad)
         )
+        odd[lost] = -np.inf
         found.append(found_among(calm, odd))
     return found
 

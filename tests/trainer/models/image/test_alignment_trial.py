@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -113,3 +114,16 @@ def test_pictures_of_a_large_camera_are_shrunk_first(tmp_path: Path) -> None:
     assert shown.judged.shape == (2, 1, SIDE_PX, SIDE_PX, 3)
     seen = cv2.resize(read_picture(split.dataset, 3), (SIDE_PX, SIDE_PX), None, 0, 0, 3)
     assert np.abs(shown.judged[0, 0].astype(float) - seen).mean() < 4
+
+
+def test_a_part_that_is_lost_by_its_flaw_is_not_found(tmp_path: Path, read: Read) -> None:
+    """Of 60 flaws, 15 ranked below every good part: the others' figures, times 45 / 60."""
+    (shown,) = shown_by(boards(tmp_path, 6, 4), [SPEC], 0)
+    flawed = shown.flawed.copy()
+    flawed[:15] = 0
+    some = find_flaws(replace(shown, flawed=flawed), NAMES, read, 0)
+    others = find_flaws(replace(shown, flawed=flawed[15:]), NAMES, read, 0)
+    for lost, seen in zip(some, others, strict=True):
+        assert (lost.defects, seen.defects) == (LEAST_FLAWS, LEAST_FLAWS - 15)
+        assert lost.auroc == pytest.approx(seen.auroc * 45 / 60, abs=0.01)
+        assert lost.recall == pytest.approx(seen.recall * 45 / 60, abs=0.01)
