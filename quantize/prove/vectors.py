@@ -43,6 +43,9 @@ WAYS = (0.5, 0.25, 0.1)
 area of a part. A leaning one shows how it is turned; a long one fits a narrow frame only upright.
 """
 
+TAPERED = np.array([[-0.5, -0.6], [-0.5, 0.6], [0.5, 0.4], [0.5, -0.4]])
+"""Corners of a bar in parts of its sides: one end is half as wide again as the other."""
+
 MOST_OF_A_SIDE = 0.9
 """Of the region: a bar is no longer and no higher, so that it is not partly outside."""
 
@@ -188,13 +191,18 @@ def _as_a_part(pattern: Image, frame: Image, spec: ImageInput, cut_out: CutOut) 
 
 
 def _bars(cut_out: CutOut, height: int, width: int) -> Iterator[NDArray[np.float32]]:
-    """Corners (4, 2) of bars around the middle that lie within height x width, the likest first."""
+    """Corners (4, 2) of bars around the middle that lie within height x width, the likest first.
+
+    They taper, so that every machine takes the same end for the heavier one.
+    """
     aspect = cut_out.along / cut_out.across
     for way, power, turn in product(WAYS, POWERS, TURNS_DEG):
         share = cut_out.least_area + way * (cut_out.most_area - cut_out.least_area)
         area, ratio = share * height * width, aspect**power
         sides = math.sqrt(area * ratio), math.sqrt(area / ratio)
-        corners = cv2.boxPoints(((width / 2, height / 2), sides, turn))
+        turned = np.radians(turn)
+        axes = np.array([[np.cos(turned), np.sin(turned)], [-np.sin(turned), np.cos(turned)]])
+        corners = (TAPERED * sides) @ axes + (width / 2, height / 2)
         wide, high = np.ptp(corners, axis=0)
         if wide <= MOST_OF_A_SIDE * width and high <= MOST_OF_A_SIDE * height:
             yield np.asarray(corners, np.float32)

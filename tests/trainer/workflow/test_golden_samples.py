@@ -19,7 +19,7 @@ def experiment(*samples: tuple[str, str]) -> Any:
         test=SimpleNamespace(
             indices=np.arange(10, 10 + len(samples)), verdicts=[verdict for _, verdict in samples]
         ),
-        spec=SimpleNamespace(good=["ok"], input=None),
+        spec=SimpleNamespace(good=["ok"], input=None, cuts_out=False),
         held_out=None,
     )
 
