@@ -25,8 +25,8 @@ STEP_DEG = 0.25
 STEP_SHARE = 1 / 4096
 """Steps of the turn, and of the place as a share of the frame's width."""
 
-SOFT_PX, AROUND_PX = 0.53, 4
-"""Standard deviation by which a turned part is softened, and pixels around its box that count."""
+FINE_PX = 1024
+"""Side of a box up to which a turned part is drawn finer than it is seen."""
 
 DUST = 0.3
 """A second piece of that share of the largest one is another part; areas of good parts lie nearer
@@ -168,20 +168,20 @@ def cut(image: Image, place: Place, cut_out: CutOut) -> Image:
     """The box around a part: uint8 (h, w, 3) of the frame's own pixels, (H, W, 3); where the box
     leaves the frame, its edge goes on.
 
-    What is turned is softened a little and interpolated by cubics: linear ones leave some pixels as
-    sharp as they were, and half of the detail between others, as the turn wants it.
+    What is turned is drawn twice as large and halved: interpolation alone would leave some pixels
+    as sharp as they were, and half of the detail between others, as the turn wants it. Both steps
+    give the same on every processor, which cubic interpolation does not. A box of more than FINE_PX
+    is shrunk for the network.
     """
     width = image.shape[1]
     wide, high = _box_px(cut_out, width)
-    matrix = _to_box(place, (wide, high), width)
-    method = cv2.INTER_LINEAR
-    if cut_out.turned:
-        near, matrix = _near(image, matrix, (wide, high))
-        soft = cv2.GaussianBlur(near, (3, 3), SOFT_PX, borderType=cv2.BORDER_REPLICATE)
-        image, method = np.asarray(soft, np.uint8), cv2.INTER_CUBIC
-    found = cv2.warpAffine(
-        image, matrix, (wide, high), flags=method, borderMode=cv2.BORDER_REPLICATE
-    )
+    times = 2 if cut_out.turned and max(wide, high) <= FINE_PX else 1
+    matrix = times * _to_box(place, (wide, high), width)
+    matrix[:, 2] += (times - 1) / 2
+    size = times * wide, times * high
+    found = cv2.warpAffine(image, matrix, size, borderMode=cv2.BORDER_REPLICATE)
+    if times > 1:
+        found = cv2.resize(found, (wide, high), interpolation=cv2.INTER_AREA)
     return np.asarray(found, np.uint8).reshape(high, wide, -1)
 
 
@@ -290,20 +290,6 @@ def _with_hottest(laid: Heat, heat: Heat, to_map: NDArray[np.float64]) -> Heat:
     within = (across >= 0) & (across < laid.shape[1]) & (down >= 0) & (down < laid.shape[0])
     np.maximum.at(laid, (down[within], across[within]), heat.ravel()[within])
     return laid
-
-
-def _near(
-    image: Image, matrix: NDArray[np.float64], box: tuple[int, int]
-) -> tuple[Image, NDArray[np.float64]]:
-    """The part of a frame that a box shows, with a margin, and what takes its pixels to the box."""
-    height, width = image.shape[:2]
-    turn, shift = matrix[:, :2], matrix[:, 2]
-    corners = np.array([[0, 0], [box[0], 0], [0, box[1]], box], np.float64)
-    laid = (corners - shift) @ turn
-    low = np.clip(np.floor(laid.min(axis=0)) - AROUND_PX, 0, (width - 1, height - 1))
-    high = np.clip(np.ceil(laid.max(axis=0)) + AROUND_PX, low + 1, (width, height))
-    (left, top), (right, bottom) = low.astype(int), high.astype(int)
-    return image[top:bottom, left:right], np.column_stack([turn, shift + turn @ (left, top)])
 
 
 def _of_cells(across: float, down: float) -> NDArray[np.float64]:

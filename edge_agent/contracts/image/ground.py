@@ -10,14 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.contracts.core.types import Image
-from edge_agent.contracts.image.resize import resize
 
 LOOK_PX = 320
 """The longer side of the picture in which pieces are searched."""
@@ -31,6 +29,9 @@ OUTLIERS = 3.0
 LEAST_AWAY = 2.0
 """Grey levels that never count as far: noise."""
 
+SCALE, FINE = 512, 65_536
+"""Powers of two: pixels from the middle in parts of SCALE, and the surface in steps of 1 / FINE."""
+
 JOINED_PX = 5
 """Pieces that are nearer to one another are one."""
 
@@ -38,7 +39,6 @@ LEAST_SHARE = 0.001
 """Of the picture: what is smaller is dust."""
 
 Mask = NDArray[np.bool_]
-Floats = TypeVar("Floats", np.float32, np.float64)
 
 
 @dataclass(frozen=True)
@@ -78,32 +78,39 @@ def pieces_of(image: Image) -> Pieces:
 
 
 def _shrunk(image: Image) -> Image:
+    """LOOK_PX on the longer side, 8 at least on both, by steps that all processors do alike."""
     height, width = image.shape[:2]
     scale = LOOK_PX / max(height, width)
     high, wide = (max(8, round(side * scale)) for side in (height, width))
-    return resize(image, wide, high, "halves")
+    while image.shape[0] >= 2 * high and image.shape[1] >= 2 * wide:
+        half = image.shape[1] // 2, image.shape[0] // 2
+        even = image[: 2 * half[1], : 2 * half[0]]
+        image = np.asarray(cv2.resize(even, half, interpolation=cv2.INTER_AREA), np.uint8)
+    found = cv2.resize(image, (wide, high), interpolation=cv2.INTER_LINEAR_EXACT)
+    return np.asarray(found, np.uint8)
 
 
-def _away_from_ground(small: Image) -> tuple[NDArray[np.float32], float]:
-    """(h, w) grey levels from the ground in the channel that differs most, and the rim's unrest."""
+def _away_from_ground(small: Image) -> tuple[NDArray[np.float64], float]:
+    """(h, w) grey levels from the ground in the channel that differs most, and the rim's unrest.
+
+    Every sum is of numbers that float64 holds exactly, and the surface is rounded to them: so every
+    processor finds the same, whatever its order.
+    """
     rim, terms = _surface(*small.shape[:2])
     values = small.reshape(-1, small.shape[2])[rim].astype(np.float64)
-    of_rim = terms[:, rim].T.astype(np.float64)
+    of_rim = terms[:, rim].T
     near = np.ones(len(rim), np.bool_)
     for _ in range(2):
         shape = _fitted(of_rim[near], values[near])
-        off = _largest((np.abs(values - of_rim @ shape)).T)
+        off = _largest(np.abs(values - of_rim @ shape).T)
         unrest = float(np.median(off))
         near = off <= OUTLIERS * max(unrest, LEAST_AWAY)
-    ground = (shape.T.astype(np.float32) @ terms).reshape(-1, *small.shape[:2])
-    away = [
-        np.abs(seen.astype(np.float32) - below)
-        for seen, below in zip(cv2.split(small), ground, strict=True)
-    ]
+    ground = (shape.T @ terms).reshape(-1, *small.shape[:2])
+    away = [np.abs(seen - below) for seen, below in zip(cv2.split(small), ground, strict=True)]
     return _largest(away), unrest
 
 
-def _largest(channels: Iterable[NDArray[Floats]]) -> NDArray[Floats]:
+def _largest(channels: Iterable[NDArray[np.float64]]) -> NDArray[np.float64]:
     """Place by place; channel after channel takes a tenth of a maximum along a short axis."""
     found, *others = channels
     for one in others:
@@ -112,16 +119,17 @@ def _largest(channels: Iterable[NDArray[Floats]]) -> NDArray[Floats]:
 
 
 def _fitted(terms: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Least squares by normal equations: (6, channels)."""
-    return np.asarray(np.linalg.solve(terms.T @ terms, terms.T @ values))
+    """Least squares by normal equations: (6, channels), in steps of 1 / FINE."""
+    shape = np.linalg.solve(terms.T @ terms, terms.T @ values)
+    return np.asarray(np.rint(shape * FINE) / FINE)
 
 
 @lru_cache(maxsize=16)
-def _surface(high: int, wide: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+def _surface(high: int, wide: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """The pixels of the rim, and (6, high * wide) the terms of a surface of second order."""
-    down, across = np.meshgrid(np.linspace(-1, 1, high), np.linspace(-1, 1, wide), indexing="ij")
-    y, x = down.ravel(), across.ravel()
-    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y]).astype(np.float32)
+    rows, columns = (np.arange(1 - side, side, 2) / SCALE for side in (high, wide))
+    y, x = (one.ravel() for one in np.meshgrid(rows, columns, indexing="ij"))
+    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y])
     thick = max(2, round(RIM_SHARE * min(high, wide)))
     inside = np.zeros((high, wide), np.bool_)
     inside[thick:-thick, thick:-thick] = True
