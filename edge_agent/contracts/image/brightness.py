@@ -15,6 +15,8 @@ from edge_agent.contracts.core.types import Tensor
 MEAN, SPREAD = 118.0, 60.0
 """Grey levels; about those of ImageNet's pictures, from which the backbones learnt."""
 
+LEVELS = np.arange(256, dtype=np.float64)
+
 FLAT = 4.0
 """Added to a picture's own spread: the noise of an empty one is not blown up without bounds."""
 
@@ -28,17 +30,27 @@ def standardised(picture: Tensor, most_clipped: float = 1.0) -> Tensor:
     applied as a table of 256 levels: every machine gets the same.
     """
     rows = picture.reshape(len(picture), -1)
+    mean, gain, lift = _line(rows, most_clipped)
+    table = np.clip(np.rint((LEVELS - mean) * gain + lift), 0, 255)
+    return np.asarray(cv2.LUT(rows, table.astype(np.uint8)).reshape(picture.shape), np.uint8)
+
+
+def gain_of(picture: Tensor, most_clipped: float = 1.0) -> float:
+    """By how much `standardised` raises the contrast of uint8 (H, W, C): what one level becomes."""
+    return _line(picture.reshape(len(picture), -1), most_clipped)[1]
+
+
+def _line(rows: Tensor, most_clipped: float) -> tuple[float, float, float]:
+    """(mean, gain, lift): a level becomes (level - mean) * gain + lift."""
     counts = cv2.calcHist([rows], [0], None, [256], [0, 256]).ravel().astype(np.float64)
-    levels = np.arange(256, dtype=np.float64)
-    mean = float(counts @ levels) / rows.size
-    spread = float(np.sqrt(counts @ np.square(levels - mean) / rows.size))
+    mean = float(counts @ LEVELS) / rows.size
+    spread = float(np.sqrt(counts @ np.square(LEVELS - mean) / rows.size))
     gain, lift = SPREAD / (spread + FLAT), MEAN
     if most_clipped < 1:
         low, high = _inner_range(counts, most_clipped)
         gain = min(gain, 255 / max(high - low, 1.0))
         lift = min(max(lift, gain * (mean - low)), 255 + gain * (mean - high))
-    table = np.clip(np.rint((levels - mean) * gain + lift), 0, 255)
-    return np.asarray(cv2.LUT(rows, table.astype(np.uint8)).reshape(picture.shape), np.uint8)
+    return mean, gain, lift
 
 
 def _inner_range(counts: NDArray[np.float64], outside: float) -> tuple[float, float]:

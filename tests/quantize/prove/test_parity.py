@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -12,13 +13,14 @@ import pytest
 
 from edge_agent.contracts.core.errors import BundleError, InputError, ParityError
 from edge_agent.contracts.core.types import Recording
+from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.bundle import Bundle, read_bundle, write_bundle
 from edge_agent.contracts.model.scoring import quantise
 from edge_agent.infer import self_test as parity
 from edge_agent.infer.bundle_inspector import BundleInspector, load_inspector
-from edge_agent.infer.parity_vectors import read_vectors
+from edge_agent.infer.parity_vectors import Vector, read_vectors
 from edge_agent.infer.runtime_choice import open_runtime
-from edge_agent.infer.self_test import verify_parity
+from edge_agent.infer.self_test import _check_tensor, verify_parity
 from quantize.__main__ import main
 from quantize.graph.read import parse_graph
 from quantize.workflow.convert import ConvertRequest, convert
@@ -85,6 +87,28 @@ def test_another_interpolation_is_caught(discs: Bundle, method: int) -> None:
 
     with pytest.raises(ParityError, match="other pixels"):
         verify_parity(load_inspector(discs, verify=False), discs, prepare=other)
+
+
+@pytest.mark.parametrize(("levels", "holds"), [(1, True), (4, False)])
+def test_of_a_standardised_picture_what_one_level_becomes_is_allowed(
+    levels: int, *, holds: bool
+) -> None:
+    """OpenCV's resampling differs by a level on arm64; a picture of little contrast makes five."""
+    rng = np.random.default_rng(2)
+    frame = np.clip(rng.normal(90, 8, (32, 32, 3)), 0, 255).astype(np.uint8)
+    spec = ImageInput(width_px=32, height_px=32, standardise=True)
+    wanted = spec.prepare(frame)
+    moved = frame.copy()
+    moved[5, 5:9] += np.uint8(levels)
+    found = spec.prepare(moved)
+    assert np.abs(found.astype(int) - wanted).max() > 2
+    entry = SimpleNamespace(name="faint", tensor_sha256="")
+    vector = cast("Vector", SimpleNamespace(entry=entry, tensor=wanted))
+    if holds:
+        _check_tensor(vector, list(found), spec, lambda: moved)
+        return
+    with pytest.raises(ParityError, match="levels apart"):
+        _check_tensor(vector, list(found), spec, lambda: moved)
 
 
 def test_quanta_of_finer_tensors_are_as_coarse_as_those_of_int8() -> None:
