@@ -16,8 +16,9 @@ areas: 2x2 means while both sides are even and at least twice too large (a camer
 becomes 320x240 on its way to 224x224), then means of areas.
 halves: the same, but only while a side is four times too large or more; from there bilinear to
 exactly twice the size (four, eight times where sides are odd or far apart), and 2x2 means down. So
-every pixel counts, whatever the shape of the picture (1280x720 becomes 640x360, then 448x448), and
-all is integer arithmetic, which processors do alike. A picture of which neither side is twice too
+every pixel counts, whatever the shape of the picture (1280x720 becomes 640x360, then 448x448).
+Means of 2x2 are the same on every processor; OpenCV's bilinear steps and other means of areas
+differ by a level on arm64. A picture of which neither side is twice too
 large is shrunk by means of areas.
 """
 

@@ -112,7 +112,7 @@ def test_a_turned_part_is_equally_sharp_at_every_angle() -> None:
 
 
 def test_a_box_near_the_edge_shows_what_the_whole_frame_shows() -> None:
-    """Only pixels around the box are softened: the same, but for the frame that goes on."""
+    """Beyond its edge the frame goes on."""
     noise = np.random.default_rng(3).normal(0, 1, (HEIGHT, WIDTH, 3))
     frame = np.clip(128 + 900 * cv2.GaussianBlur(noise, (0, 0), 8), 0, 255).astype(np.uint8)
     padded = cv2.copyMakeBorder(frame, 100, 100, 100, 100, cv2.BORDER_REPLICATE)
