@@ -198,12 +198,14 @@ def _check_tensor(
     pixels = isinstance(spec, ImageInput)
     grey_level = 1.0 if pixels and found.dtype == np.float32 else None
     apart = _quanta(found, vector.tensor, grey_level)
-    if apart > 1 and isinstance(spec, ImageInput) and apart > _of_one_level(spec, raw()):
+    if apart <= 1:
+        return
+    if not isinstance(spec, ImageInput):
+        raise _broken(vector, f"is prepared {apart} quanta apart from the workshop's tensor")
+    if apart > _of_one_level(spec, raw()):
         raise _broken(
             vector, f"is prepared to other pixels here than in the workshop, {apart} levels apart"
         )
-    if apart > 1 and not pixels:
-        raise _broken(vector, f"is prepared {apart} quanta apart from the workshop's tensor")
 
 
 def _of_one_level(spec: ImageInput, raw: RawInput) -> int:

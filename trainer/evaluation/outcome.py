@@ -45,6 +45,11 @@ class Outcome:
         return np.ones(len(self.truth), np.bool_) if self.unseen is None else ~self.unseen
 
     @property
+    def seen_groups(self) -> list[str]:
+        """The groups of these."""
+        return [one for one, seen in zip(self.groups, self.seen, strict=True) if seen]
+
+    @property
     def bad(self) -> NDArray[np.bool_]:
         """Whether each sample is a defect."""
         is_good = np.array([label in self.good for label in self.labels])
@@ -155,7 +160,7 @@ def _label_figures(outcome: Outcome) -> dict[str, Metric]:
         truth, predicted = outcome.truth[outcome.seen], outcome.predicted[outcome.seen]
         count = len(outcome.labels)
         found["macro_f1"] = metrics.bootstrapped(
-            lambda rows: metrics.macro_f1(truth[rows], predicted[rows], count), _groups(outcome)
+            lambda rows: metrics.macro_f1(truth[rows], predicted[rows], count), outcome.seen_groups
         )
     return found
 
@@ -176,7 +181,7 @@ def _verdict_figures(outcome: Outcome) -> dict[str, Metric]:
 def _ranking_figures(outcome: Outcome) -> dict[str, Metric]:
     """Of the samples whose scores say something; {} where they are all good, or all bad."""
     bad, scores = outcome.bad[outcome.seen], outcome.scores[outcome.seen]
-    groups = _groups(outcome)
+    groups = outcome.seen_groups
     if not bad.any() or bad.all():
         return {}
     return {
@@ -186,11 +191,6 @@ def _ranking_figures(outcome: Outcome) -> dict[str, Metric]:
             lambda rows: metrics.average_precision(bad[rows], scores[rows]), groups
         ),
     }
-
-
-def _groups(outcome: Outcome) -> list[str]:
-    """Of the samples that are `seen`."""
-    return [one for one, seen in zip(outcome.groups, outcome.seen, strict=True) if seen]
 
 
 def _undecided_figures(outcome: Outcome) -> dict[str, Metric]:

@@ -208,9 +208,10 @@ def baseline_metrics(
             hits = int(((guess == outcome.truth) & outcome.seen).sum())
             metrics.setdefault(name, {})["accuracy"] = wilson(hits, len(outcome.truth))
     bad = outcome.bad[outcome.seen]
-    groups = [one for one, seen in zip(outcome.groups, outcome.seen, strict=True) if seen]
     for name, one in scores.items() if bad.any() and not bad.all() else ():
-        metrics.setdefault(name, {})["auroc"] = auroc_figure(bad, one[outcome.seen], groups)
+        metrics.setdefault(name, {})["auroc"] = auroc_figure(
+            bad, one[outcome.seen], outcome.seen_groups
+        )
     return {name: BaselineMetrics.model_validate(row) for name, row in metrics.items()}
 
 
