@@ -121,16 +121,21 @@ def with_training_samples(split: Split, samples: list[Sample]) -> Split:
 def added_score(
     split: Split, samples: list[Sample], config: FitConfig, progress: Progress | None = None
 ) -> dict[str, dict[str, object]]:
-    """Figure -> without, with, and the difference with its interval over groups of held-out parts.
-
-    The same seed and configuration fit both; the difference is paired part by part.
-    """
+    """What added_figures says of two fits by the same seed and configuration."""
     without = run_experiment(split, config, "without", progress).outcome
     more = run_experiment(with_training_samples(split, samples), config, "with", progress).outcome
+    return added_figures(without, more)
+
+
+def added_figures(without: Outcome, more: Outcome) -> dict[str, dict[str, object]]:
+    """Figure -> without, with, and the difference with its interval over groups of held-out parts.
+
+    Both are outcomes of the same samples: the difference is paired part by part.
+    """
     scores = {}
     for name, statistic in _statistics(without, more).items():
-        before = statistic(without, np.arange(len(without.truth)))
-        after = statistic(more, np.arange(len(more.truth)))
+        every = np.arange(len(without.truth))
+        before, after = statistic(without, every), statistic(more, every)
         difference = _paired(statistic, without, more)
         scores[name] = {"without": before, "with": after, "added": difference.as_json()}
     return scores
@@ -139,20 +144,29 @@ def added_score(
 Statistic = Callable[[Outcome, np.ndarray], float]
 
 
-def _statistics(without: Outcome, more: Outcome) -> Mapping[str, Statistic]:
-    del more
+def _statistics(*outcomes: Outcome) -> Mapping[str, Statistic]:
+    """Those that make sense for all of them. What was not seen counts as wrong in the accuracy, as
+    in the figures of a run, and nowhere else.
+    """
+    seen_bad = [one.bad[one.seen] for one in outcomes]
     statistics: dict[str, Statistic] = {
-        "accuracy": lambda o, rows: float((o.truth[rows] == o.predicted[rows]).mean()),
-        "macro_f1": lambda o, rows: metrics.macro_f1(
-            o.truth[rows], o.predicted[rows], len(o.labels)
-        ),
+        "accuracy": lambda o, rows: float(((o.truth == o.predicted) & o.seen)[rows].mean())
     }
-    if without.bad.any() and not without.bad.all():
-        statistics["auroc"] = lambda o, rows: metrics.auroc(o.bad[rows], o.scores[rows])
-        statistics["recall_at_1pct_false_reject"] = lambda o, rows: metrics.recall_at(
-            o.bad[rows], o.scores[rows], 0.01
+    if all(len(bad) for bad in seen_bad):
+        statistics["macro_f1"] = _of_seen(
+            lambda o, rows: metrics.macro_f1(o.truth[rows], o.predicted[rows], len(o.labels))
+        )
+    if all(bad.any() and not bad.all() for bad in seen_bad):
+        statistics["auroc"] = _of_seen(lambda o, rows: metrics.auroc(o.bad[rows], o.scores[rows]))
+        statistics["recall_at_1pct_false_reject"] = _of_seen(
+            lambda o, rows: metrics.recall_at(o.bad[rows], o.scores[rows], 0.01)
         )
     return statistics
+
+
+def _of_seen(statistic: Statistic) -> Statistic:
+    """The same of those rows whose labels and scores say something."""
+    return lambda outcome, rows: statistic(outcome, rows[outcome.seen[rows]])
 
 
 def _paired(statistic: Statistic, without: Outcome, more: Outcome) -> Metric:

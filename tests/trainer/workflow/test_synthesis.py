@@ -15,8 +15,9 @@ from trainer.data.image.cut_paste import cut_paste, guess_mask
 from trainer.data.image.perlin_noise import blotched, blotches, perlin
 from trainer.data.load import load_dataset
 from trainer.data.split import plan_split
+from trainer.evaluation.outcome import Outcome, figures
 from trainer.models.image.gan import draw, generator, train_generator
-from trainer.workflow.synthesis import synthesise, with_training_samples
+from trainer.workflow.synthesis import added_figures, synthesise, with_training_samples
 
 
 def scratched() -> tuple[np.ndarray, np.ndarray]:
@@ -98,6 +99,35 @@ def test_synth_writes_pictures_that_a_data_set_may_take(
     assert main([*words, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["samples"] == 3
     assert len((made / "labels.csv").read_text().splitlines()) == 4
+
+
+def test_frames_without_a_part_count_as_in_the_figures_of_a_run() -> None:
+    """Good and bent parts, and two empty frames: a good one with a high score, a bent one with a
+    low one. Before, one good part is taken for a bent one.
+    """
+    truth, empty = np.array([0, 0, 0, 1, 1, 1, 0, 1]), np.arange(8) >= 6
+    scores = np.array([0.1, 0.2, 0.95, 0.7, 0.8, 0.9, 1.0, 0.0])
+
+    def outcome(scores: np.ndarray) -> Outcome:
+        rejected = scores >= 0.5
+        groups = [str(n) for n in range(8)]
+        labels = rejected.astype(np.int64)
+        return Outcome(
+            *(["ok", "bent"], ["ok"], truth, labels, scores, rejected & ~empty, groups),
+            undecided=empty,
+            unseen=empty,
+        )
+
+    before, after = outcome(scores), outcome(np.where(np.arange(8) == 2, 0.3, scores))
+    found = added_figures(before, after)
+    for one, name in ((before, "without"), (after, "with")):
+        said = figures(one)
+        assert {key: row[name] for key, row in found.items()} == {
+            key: pytest.approx(said[key].value) for key in found
+        }
+    assert found["auroc"]["with"] == found["macro_f1"]["with"] == 1.0
+    assert found["accuracy"]["with"] == 6 / 8
+    assert list(found) == ["accuracy", "macro_f1", "auroc", "recall_at_1pct_false_reject"]
 
 
 @pytest.mark.slow
