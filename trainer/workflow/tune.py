@@ -19,7 +19,7 @@ from trainer.evaluation.held_out import outcome_of
 from trainer.statistics import metrics
 from trainer.workflow.cut_out_look import with_cut_out
 from trainer.workflow.experiment import run_experiment
-from trainer.workflow.usual_light import settled_light
+from trainer.workflow.usual_light import with_light
 from trainer.workflow.usual_look import with_usual_look
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def search(
     folder.mkdir(parents=True, exist_ok=True)
     progress = progress or SilentProgress()
     shown, cut, _ = with_cut_out(split, config, progress)
-    settled = settled_light(shown, with_usual_look(shown, cut, progress), progress)
+    settled = with_light(shown, with_usual_look(shown, cut, progress), progress)
     with contextlib.redirect_stdout(sys.stderr):  # KerasTuner prints
         tuner = _search_class(split, settled, progress)(
             oracle=oracle, directory=str(folder), project_name="trials", overwrite=False

@@ -55,6 +55,11 @@ def settled_light(split: Split, config: FitConfig, progress: Progress) -> FitCon
     light are made here, once.
     """
     split, config, _ = with_cut_out(split, config, progress)
+    return with_light(split, config, progress)
+
+
+def with_light(split: Split, config: FitConfig, progress: Progress) -> FitConfig:
+    """The configuration with what the trial of light says, and no other choice of the model's."""
     architecture, filled = resolve(split, config)
     chosen, _ = with_usual_light(split, filled, architecture, progress)
     return config.with_image(standardise=chosen.image.standardise)

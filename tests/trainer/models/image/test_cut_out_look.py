@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from edge_agent.contracts.core.types import Image
 from edge_agent.contracts.image.cut_out import NoPartError
 from edge_agent.contracts.image.input import ImageInput
 from trainer.config.fit import FitConfig, ImageTable
-from trainer.console.progress import SilentProgress
+from trainer.console.progress import Bar, SilentProgress
 from trainer.data.load import load_dataset
 from trainer.data.split import Split
 from trainer.evaluation.disturbances import disturbance_figures
@@ -25,6 +27,7 @@ from trainer.workflow.experiment import Experiment, run_experiment
 from trainer.workflow.golden_samples import golden_rows
 from trainer.workflow.int8_outputs import judged_by_int8
 from trainer.workflow.publish import publish_run
+from trainer.workflow.tune import search
 
 pytestmark = pytest.mark.usefixtures("small_backbone")
 
@@ -139,6 +142,32 @@ def test_a_budget_compares_no_frame_without_a_part(tmp_path: Path) -> None:
     odd = replace(split, train=np.concatenate([split.train, split.test[-1:]]))
     assert list(with_parts(odd, config(cut_out=True), QUIET).train) == list(split.train)
     assert with_parts(odd, config(), QUIET) is odd
+
+
+class Steps(SilentProgress):
+    """Remembers the long steps."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+
+    @contextmanager
+    def steps(self, what: str, total: int) -> Iterator[Bar]:
+        self.begun.append(what)
+        with super().steps(what, total) as bar:
+            yield bar
+
+
+def test_a_search_of_settings_looks_for_parts_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before its trials, whose score is given here."""
+    split = rods(tmp_path / "rods")
+    classes = split.dataset.config.model_copy(update={"task": "image-class"})
+    split = replace(split, dataset=replace(split.dataset, config=classes))
+    monkeypatch.setattr("trainer.workflow.tune._validation_score", lambda *_: 0.5)
+    progress = Steps()
+    search(split, config("transfer", cut_out=True), 2, tmp_path / "trials", progress)
+    assert progress.begun.count("looking for parts") == 1
 
 
 def test_too_few_parts_are_no_reason_to_stop_where_nothing_is_set(tmp_path: Path) -> None:
