@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.core.errors import ConversionError, InputError
 from edge_agent.contracts.core.types import Image, Recording, Tensor
-from edge_agent.contracts.image.cut_out import CutOut, NoPartError
+from edge_agent.contracts.image.cut_out import CutOut, NoPartError, axes_of
 from edge_agent.contracts.image.input import ImageInput, place_of, within_region
 from edge_agent.contracts.process.input import TabularInput
 from edge_agent.contracts.vibration.input import VibrationInput
@@ -200,9 +200,7 @@ def _bars(cut_out: CutOut, height: int, width: int) -> Iterator[NDArray[np.float
         share = cut_out.least_area + way * (cut_out.most_area - cut_out.least_area)
         area, ratio = share * height * width, aspect**power
         sides = math.sqrt(area * ratio), math.sqrt(area / ratio)
-        turned = np.radians(turn)
-        axes = np.array([[np.cos(turned), np.sin(turned)], [-np.sin(turned), np.cos(turned)]])
-        corners = (TAPERED * sides) @ axes + (width / 2, height / 2)
+        corners = (TAPERED * sides) @ axes_of(turn) + (width / 2, height / 2)
         wide, high = np.ptp(corners, axis=0)
         if wide <= MOST_OF_A_SIDE * width and high <= MOST_OF_A_SIDE * height:
             yield np.asarray(corners, np.float32)

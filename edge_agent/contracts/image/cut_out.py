@@ -155,7 +155,7 @@ def extent_of(piece: Piece, width_px: int, *, turned: bool) -> Extent:
     solid = _hull(piece.points)
     middle = solid.mean(axis=0)
     turn = _turn_deg(solid - middle) if turned else 0.0
-    axes = _axes(turn)
+    axes = axes_of(turn)
     laid = (solid - middle) @ axes.T
     low, high = laid.min(axis=0), laid.max(axis=0)
     x, y = (middle + ((low + high) / 2) @ axes + 0.5) / width_px
@@ -210,6 +210,12 @@ def heat_over(heat: Heat, place: Place, cut_out: CutOut, frame: tuple[int, int])
     return _with_hottest(found, heat, np.linalg.inv(to_cell)) if larger else found
 
 
+def axes_of(turn_deg: float) -> NDArray[np.float64]:
+    """(2, 2): unit vectors along and across a part that is turned clockwise, as rows."""
+    turn = np.radians(turn_deg)
+    return np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+
+
 def blank(shape: tuple[int, ...]) -> Tensor:
     """What the workshop keeps of a frame without a part, uint8 `shape`: black."""
     return np.zeros(shape, np.uint8)
@@ -244,12 +250,6 @@ def _skewness(values: NDArray[np.float64]) -> float:
     return float((values**3).mean() / square**1.5) if square else 0.0
 
 
-def _axes(turn_deg: float) -> NDArray[np.float64]:
-    """Unit vectors along and across a part that is turned clockwise, as rows."""
-    turn = np.radians(turn_deg)
-    return np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
-
-
 def _box_px(cut_out: CutOut, width: int) -> tuple[int, int]:
     wide, high = (max(1, round(share * width)) for share in (cut_out.along, cut_out.across))
     return wide, high
@@ -259,7 +259,7 @@ def _to_box(place: Place, box: tuple[int, int], width: int) -> NDArray[np.float6
     """(2, 3): pixels of a frame of that width -> pixels of the box; whole ones where nothing is
     turned.
     """
-    axes = _axes(place.turn_deg)
+    axes = axes_of(place.turn_deg)
     middle = np.array([place.x, place.y]) * width - 0.5
     shift = (np.array(box) - 1) / 2 - axes @ middle
     if not place.turn_deg:

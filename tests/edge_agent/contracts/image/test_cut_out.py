@@ -14,6 +14,7 @@ from edge_agent.contracts.image.cut_out import (
     CutOut,
     NoPartError,
     Place,
+    axes_of,
     cut,
     find_part,
     heat_over,
@@ -52,6 +53,13 @@ def test_a_part_is_found_and_laid_along_the_box(turn_deg: float) -> None:
     assert dark.shape == (80, 240)
     rows, columns = np.nonzero(dark)
     np.testing.assert_allclose([np.ptp(columns) + 1, np.ptp(rows) + 1], [180, 36], atol=5)
+
+
+@pytest.mark.parametrize("turn_deg", [-77.0, 0.0, 12.5, 90.0])
+def test_a_turned_part_is_laid_along_its_axes_as_opencv_turns_it_back(turn_deg: float) -> None:
+    """OpenCV turns anticlockwise, which lays flat what lies clockwise."""
+    back = cv2.getRotationMatrix2D((0.0, 0.0), turn_deg, 1.0)[:, :2]
+    np.testing.assert_allclose(axes_of(turn_deg), back, atol=1e-12)
 
 
 def test_the_same_part_gives_the_same_picture_however_it_lies() -> None:
