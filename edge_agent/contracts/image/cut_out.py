@@ -122,7 +122,7 @@ def find_part(image: Image, cut_out: CutOut) -> Place:
     seen = pieces_of(image)
     if fault := no_part(seen, cut_out):
         raise NoPartError(fault)
-    found = extent_of(seen.pieces[0], seen.width_px, turned=cut_out.turned)
+    found = extent_of(hull_of(seen.pieces[0]), seen.width_px, turned=cut_out.turned)
     place = found.place
     turn = place.turn_deg
     if cut_out.heavy_end_left:
@@ -148,11 +148,21 @@ def no_part(seen: Pieces, cut_out: CutOut) -> str:
     return f"{count} parts in one frame" if count > 1 else ""
 
 
-def extent_of(piece: Piece, width_px: int, *, turned: bool) -> Extent:
-    """Place and size of a piece that was found in a picture of that width; turned: along the
-    principal axis of its hull, which light and holes within the part do not change.
+def hull_of(piece: Piece) -> NDArray[np.float64]:
+    """The pixels (M, 2) within the convex hull of a piece, x and y."""
+    corner = piece.points.min(axis=0)
+    hull = cv2.convexHull((piece.points - corner).astype(np.int32))
+    across, down = hull.max(axis=(0, 1)) + 1
+    inside = np.zeros((down, across), np.uint8)
+    cv2.fillConvexPoly(inside, hull, 1)
+    rows, columns = np.nonzero(inside)
+    return np.asarray(np.stack([columns, rows], axis=1) + corner, np.float64)
+
+
+def extent_of(solid: NDArray[np.float64], width_px: int, *, turned: bool) -> Extent:
+    """Place and size of a piece with that hull, (M, 2), in a picture of that width; turned: along
+    the hull's principal axis, which light and holes within the part do not change.
     """
-    solid = _hull(piece.points)
     middle = solid.mean(axis=0)
     turn = _turn_deg(solid - middle) if turned else 0.0
     axes = axes_of(turn)
@@ -224,17 +234,6 @@ def blank(shape: tuple[int, ...]) -> Tensor:
 def is_blank(tiles: Tensor) -> bool:
     """Whether that is what these are: such a frame gets NO-VERDICT."""
     return not tiles.any()
-
-
-def _hull(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The pixels (M, 2) within the convex hull of pixels (N, 2), x and y."""
-    corner = points.min(axis=0)
-    hull = cv2.convexHull((points - corner).astype(np.int32))
-    across, down = hull.max(axis=(0, 1)) + 1
-    inside = np.zeros((down, across), np.uint8)
-    cv2.fillConvexPoly(inside, hull, 1)
-    rows, columns = np.nonzero(inside)
-    return np.asarray(np.stack([columns, rows], axis=1) + corner, np.float64)
 
 
 def _turn_deg(points: NDArray[np.float64]) -> float:

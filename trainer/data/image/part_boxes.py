@@ -17,6 +17,7 @@ from edge_agent.contracts.image.cut_out import (
     CutOut,
     Extent,
     extent_of,
+    hull_of,
     no_part,
 )
 from edge_agent.contracts.image.decode import read_image
@@ -190,7 +191,6 @@ def _shown(
     light = replace(seen, pieces=[replace(one, points=empty) for one in seen.pieces])
     if not seen.pieces:
         return Shown(light, None, None, aspect)
-    turned, upright = (
-        extent_of(seen.pieces[0], seen.width_px, turned=one) for one in (True, False)
-    )
+    solid = hull_of(seen.pieces[0])
+    turned, upright = (extent_of(solid, seen.width_px, turned=one) for one in (True, False))
     return Shown(light, turned, upright, aspect)

@@ -66,6 +66,19 @@ def test_parts_as_wide_as_long_are_not_turned(tmp_path: Path) -> None:
     assert 50 < box.along * 400 < 50 * 1.42 * 1.2
 
 
+def test_a_slanting_bar_is_seen_along_itself_and_as_it_lies(tmp_path: Path) -> None:
+    dataset = written(tmp_path, [bar(np.random.default_rng(4), 120, 20, turn_deg=30.0)])
+    shown = seen_in(dataset, 0, WHOLE)
+    assert shown.turned is not None
+    assert shown.upright is not None
+    assert shown.turned.place.turn_deg == pytest.approx(30, abs=1)
+    upright = 120 * np.cos(np.pi / 6) + 20 / 2, 120 / 2 + 20 * np.cos(np.pi / 6)
+    for extent, sides in ((shown.turned, (120, 20)), (shown.upright, upright)):
+        assert (extent.along * 400, extent.across * 400) == pytest.approx(sides, abs=5)
+    assert shown.upright.place.turn_deg == 0
+    assert shown.upright.place.x == pytest.approx(shown.turned.place.x, abs=2 / 400)
+
+
 def nail(rng: np.random.Generator) -> Image:
     """A dark bar with a head at one end, at any angle."""
     frame = rng.normal(200, 3, (300, 400, 3))
