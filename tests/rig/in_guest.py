@@ -321,9 +321,9 @@ def audio() -> object:
     good = [item for item in found if isinstance(item, Reading)]
     if not good:
         return {"reason": [getattr(item, "reason", "") for item in found]}
-    spectrum = np.abs(np.fft.rfft(good[-1].signal[:, 0]))
-    rate_hz = good[-1].rate_hz
-    return {"pitch_hz": float(spectrum[1:].argmax() + 1) * rate_hz / 8000, "rate_hz": rate_hz}
+    signal, rate_hz = good[-1].signal[:, 0], good[-1].rate_hz
+    cycles = int(np.abs(np.fft.rfft(signal))[1:].argmax() + 1)
+    return {"cycles": cycles, "samples": len(signal), "rate_hz": rate_hz}
 
 
 def usb_serial() -> object:
