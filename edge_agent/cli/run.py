@@ -136,10 +136,12 @@ def _remembered(
 
 def _told(config: StationConfig, adapters: AdapterSet, *others: Listener | None) -> list[Listener]:
     """Who is told of every message: `others` where they are there, the state's file, adapters."""
+    from edge_agent.contracts.core.own_version import own_version
     from edge_agent.station.state_file import StateFile
 
     present = [other for other in others if other is not None]
-    return [*present, StateFile(config.station.state_dir), *adapters.by_driver.values()]
+    state_file = StateFile(config.station.state_dir, own_version())
+    return [*present, state_file, *adapters.by_driver.values()]
 
 
 def _shown(

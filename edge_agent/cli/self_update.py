@@ -115,6 +115,7 @@ def _station(args: argparse.Namespace) -> AgentStation:
 def _start(args: argparse.Namespace) -> int:
     from edge_agent.update.agent_slots import AgentSlots
     from edge_agent.update.agent_update import agent_journal, newest_agent, opened_agent
+    from edge_agent.update.agent_watches import refuse_other_agent
     from edge_agent.update.folder import Folder
     from edge_agent.update.state_table import ENDS
 
@@ -130,6 +131,7 @@ def _start(args: argparse.Namespace) -> int:
         with Folder.open(station.root / "agent") as folder:
             is_current = AgentSlots(folder).linked() == candidate.candidate
         if is_current:
+            refuse_other_agent(station.state_dir, candidate)
             return _print(candidate.model_copy(update={"state": "done"}), args)
         machine.begin(candidate)
         return _print(machine.run(), args, machine.failure)

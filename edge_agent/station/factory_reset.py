@@ -37,7 +37,7 @@ OF_THE_STATE = (
     *("outbox.db", "outbox.db-wal", "outbox.db-shm", "ballast"),
     *("outbox.rebuilding.db*", f"{REBUILT}*", "damaged-*"),
     *("evidence", "golden", "channels", "shadow", "webhook"),
-    *("state.json", "sparkplug.json", "thresholds.json", "runtimes.json"),
+    *("state.json", "running.json", "sparkplug.json", "thresholds.json", "runtimes.json"),
 )
 """Names, or patterns of names, in the state folder."""
 

@@ -1,4 +1,6 @@
-"""STATE_DIR/state.json: the station's state for programs of this machine, such as an update."""
+"""STATE_DIR/state.json and running.json: the state of the station and the agent that has it, for
+programs of this machine, such as an update.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from edge_agent.contracts.core.errors import StorageError
 from edge_agent.contracts.core.files import write_atomic
 from edge_agent.contracts.wire.kinds.state import StateMessage
 from edge_agent.contracts.wire.streams import Outbound
-from edge_agent.update.state_word import STATE_JSON
+from edge_agent.update.state_word import RUNNING_JSON, STATE_JSON, RunningAgent
 
 LOG = logging.getLogger("lineside.station")
 
@@ -19,16 +21,23 @@ LATER_FIELDS = {"runtimes"}
 
 
 class StateFile:
-    """A listener that keeps the newest state; a full disk costs the file, not the station."""
+    """A listener that keeps the newest state; a full disk costs the file, not the station.
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / STATE_JSON
+    version: of the agent.
+    """
+
+    def __init__(self, folder: Path, version: str) -> None:
+        self._folder = folder
+        self._running = RunningAgent(version=version)
 
     def publish(self, message: Outbound) -> None:
         """Put a state in the place of the one before; other messages pass."""
         if not isinstance(message, StateMessage):
             return
         try:
-            write_atomic(self._path, message.model_dump_json(exclude=LATER_FIELDS).encode())
+            # Who is armed is known before it is armed.
+            write_atomic(self._folder / RUNNING_JSON, self._running.model_dump_json().encode())
+            state = message.model_dump_json(exclude=LATER_FIELDS)
+            write_atomic(self._folder / STATE_JSON, state.encode())
         except StorageError as error:
             LOG.warning("the state is not written: %s", error)

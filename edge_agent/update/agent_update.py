@@ -30,6 +30,7 @@ from edge_agent.contracts.model.signature import Signature
 from edge_agent.contracts.model.wheel_set import AGENT_LINE, Wheel, WheelSet, wheel_set_path
 from edge_agent.update.agent_environment import refuse_other_machine
 from edge_agent.update.agent_slots import WHEELS, AgentSlots
+from edge_agent.update.agent_watches import refuse_other_agent
 from edge_agent.update.bundle_update import Around, Watch, as_it_is, working_folder
 from edge_agent.update.fetch import Fetched, Read, Wanted, fetch_target
 from edge_agent.update.folder import Folder, refuse_missing
@@ -255,7 +256,10 @@ class _Actions:
         return journal.model_copy(update={"promoted": False})
 
     def _probation(self, journal: Journal) -> Journal | None:
-        return journal if journal.promoted or self._station.proven(journal) else None
+        if not journal.promoted and not self._station.proven(journal):
+            return None
+        refuse_other_agent(self._station.state_dir, journal)
+        return journal
 
     def _commit(self, journal: Journal) -> Journal:
         self._folder.remove(TRIAL)

@@ -11,7 +11,7 @@ from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import BundleError, DeviceError
 from edge_agent.update.folder import Folder
 from edge_agent.update.journal import Journal
-from edge_agent.update.state_word import read_state
+from edge_agent.update.state_word import other_agent, read_state
 from edge_agent.update.trial import AGENT, read_record, read_trial
 from edge_agent.update.watches import LOOK_S
 
@@ -77,6 +77,16 @@ class LauncherWord:
             f"was given up by the launcher ({reason})",
             where="the new agent",
             cure="look at the station's log; the previous agent runs again",
+        )
+
+
+def refuse_other_agent(state_dir: Path, journal: Journal) -> None:
+    """Raises BundleError where the agent that runs is not the journal's."""
+    if fault := other_agent(state_dir, journal.version):
+        raise BundleError(
+            fault,
+            where=f"{journal.name} {journal.version}",
+            cure="look at the station's log, and at what starts its agent: `lineside-agent launch`",
         )
 
 

@@ -2,8 +2,9 @@
 
 The launcher belongs to the environment with which the station was set up. It starts the current
 slot, or its own agent where there is none, and becomes that program. A slot on trial it starts as
-a child and watches: one that is not armed in time, or ends three times before, is given up, and
-the launcher becomes the agent of before. Every start is counted on disk before it is made.
+a child and watches: one that is not armed in time, says another version than the slot's, or ends
+three times before, is given up, and the launcher becomes the agent of before. Every start is
+counted on disk before it is made.
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ from pathlib import Path
 from typing import NoReturn
 
 from edge_agent.contracts.core.clock import Clock
-from edge_agent.contracts.core.errors import StorageError
+from edge_agent.contracts.core.errors import LinesideError, StorageError
+from edge_agent.update.agent_slots import agent_version
 from edge_agent.update.folder import Folder
 from edge_agent.update.slot_links import CURRENT, SLOTS, linked_slot
 from edge_agent.update.state_table import ATTEMPTS
-from edge_agent.update.state_word import STATE_JSON, read_state
+from edge_agent.update.state_word import STATE_JSON, forget_agent, other_agent, read_state
 from edge_agent.update.trial import (
     AGENT,
     CONFIG_REFUSED,
@@ -108,6 +110,7 @@ class Launcher:
             if code is not None:
                 return code
             choice = Choice(choice.trial.before)
+        forget_agent(self._state_dir)
         for slot in (choice.slot, None):
             command = self._command(slot)
             try:
@@ -151,6 +154,7 @@ class Launcher:
             if not self._write(counted):
                 return None  # what cannot be counted is not started
             (self._state_dir / STATE_JSON).unlink(missing_ok=True)
+            forget_agent(self._state_dir)
             code, reason = self._start(trial, counted, end_ns)
             if not reason:
                 if self._record(trial).verdict != "proven":
@@ -176,11 +180,14 @@ class Launcher:
     def _watch(self, agent: subprocess.Popen[bytes], record: Record, end_ns: float) -> str:
         """Why the agent failed; empty once it has ended after its proof or by a person's word."""
         armed_ns, asked_ns, proven = 0, -math.inf, False
+        version = self._current_version()
         while agent.poll() is None:
             now_ns = self._clock.mono_ns()
             if not proven and now_ns - asked_ns >= PATIENCE_S / 3 * 1e9:
                 self._ask_for_time(PATIENCE_S)
                 asked_ns = now_ns
+            if not proven and (fault := other_agent(self._state_dir, version)):
+                return fault
             armed_ns = (armed_ns or now_ns) if self._is_armed() else 0
             if not proven and armed_ns and now_ns - armed_ns >= self._limits.hold_s * 1e9:
                 proven = self._write(record.model_copy(update={"verdict": "proven"}))
@@ -224,6 +231,14 @@ class Launcher:
 
     def _slot(self, slot: str) -> Path:
         return self._root / AGENT / SLOTS / slot
+
+    def _current_version(self) -> str:
+        """Of the agent that was asked for; "" where the list of its slot cannot be read."""
+        try:
+            return agent_version(self._root, "")
+        except (LinesideError, OSError) as error:
+            LOG.warning("the version of the agent on trial is not known: %s", error)
+            return ""
 
     def _is_armed(self) -> bool:
         state = read_state(self._state_dir)

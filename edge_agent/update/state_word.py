@@ -1,18 +1,30 @@
-"""The station's own word: STATE_DIR/state.json, which the agent replaces at each change; and where
-STATE_DIR is, for programs that must go on with a station.toml that the agent would refuse."""
+"""The station's own word: STATE_DIR/state.json, which the agent replaces at each change, and
+STATE_DIR/running.json, which agent that is; and where STATE_DIR is, for programs that must go on
+with a station.toml that the agent would refuse.
+"""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from edge_agent.contracts.core.errors import ConfigError
+from edge_agent.contracts.core.strict import Strict
 from edge_agent.contracts.core.toml import read_toml_document
 from edge_agent.contracts.wire.kinds.state import StateMessage
 
-STATE_JSON = "state.json"
+STATE_JSON, RUNNING_JSON = "state.json", "running.json"
 STATE_DIR = "state"
+
+
+class RunningAgent(Strict):
+    """running.json: a file of its own, for a launcher of an earlier version refuses a state with
+    more fields than it knows.
+    """
+
+    version: str
 
 
 def state_dir_of(station_toml: Path) -> Path:
@@ -33,3 +45,22 @@ def read_state(state_dir: Path) -> StateMessage | None:
         return StateMessage.model_validate_json(said, extra="ignore")
     except (OSError, ValidationError):
         return None
+
+
+def other_agent(state_dir: Path, version: str) -> str:
+    """That another agent than the one of this version runs; "" where it does not, where the version
+    is "", and where no agent said which it is, as one of an earlier version.
+    """
+    try:
+        said = (state_dir / RUNNING_JSON).read_bytes()
+        runs = RunningAgent.model_validate_json(said, extra="ignore").version
+    except (OSError, ValidationError):
+        return ""
+    differs = version and runs and runs != version
+    return f"agent {runs} runs, {version} was asked for" if differs else ""
+
+
+def forget_agent(state_dir: Path) -> None:
+    """Let no agent that ran before be taken for the next one, which may not say which it is."""
+    with suppress(OSError):
+        (state_dir / RUNNING_JSON).unlink()

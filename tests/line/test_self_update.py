@@ -24,6 +24,7 @@ from edge_agent.audit.segments import records
 from edge_agent.contracts.wire.kinds.state import StateMessage
 from edge_agent.station.factory_reset import OF_THE_IDENTITY, OF_THE_STATE
 from edge_agent.update.slots import install
+from edge_agent.update.state_word import RUNNING_JSON
 from tests.signing_kit import Workshop
 from tests.station_kit import UNHURRIED, wait_until
 from tests.wheel_kit import agent_workshop, write_wheel
@@ -139,6 +140,7 @@ def test_a_good_agent_stays_and_a_broken_one_goes(workshop: Workshop, root: Path
         found = update(root, workshop)
         assert (found["state"], found["reason"]) == ("done", "")
         assert started(root)[-1] == "7.1.0"
+        assert json.loads((root / "state" / RUNNING_JSON).read_bytes()) == {"version": "7.1.0"}
         release(workshop, "7.2.0", "raise RuntimeError('broken in the station')\n")
         begun = time.monotonic()
         found = update(root, workshop)

@@ -10,6 +10,9 @@ import pytest
 
 from edge_agent.__main__ import main
 from edge_agent.cli.self_update import RESTART
+from edge_agent.update.state_word import RUNNING_JSON, RunningAgent
+from tests.edge_agent.update.agent_station_kit import Deeds, at, begin, to_the_end
+from tests.edge_agent.update.test_machine import Fault, PowerCut
 from tests.signing_kit import Workshop
 from tests.wheel_kit import agent_workshop, release_small_agent
 
@@ -78,3 +81,20 @@ def test_what_cannot_begin_is_told(root: Path, workshop: Workshop, capsys: Shown
     assert "no release of 'agent-mips'" in capsys.readouterr().err
     assert update(root, "start", "--from", root / "nowhere") == 4
     assert RESTART.startswith("systemctl restart")
+
+
+def test_the_newest_agent_is_not_called_done_while_another_one_runs(
+    root: Path, workshop: Workshop, capsys: Shown
+) -> None:
+    """Its service may start no current agent, or the launcher could not start it."""
+    state = root / "state"
+    state.mkdir()
+    station = at(root, workshop, Deeds())
+    begin(station, workshop)
+    assert to_the_end(station, Fault("done", PowerCut)).state == "done"
+    for version, code in (("0.9.0", 1), ("1.0.0", 0)):
+        (state / RUNNING_JSON).write_text(RunningAgent(version=version).model_dump_json())
+        assert update(root, "start", "--from", workshop.folder / "releases") == code
+        said = capsys.readouterr()
+        assert ("agent 0.9.0 runs, 1.0.0 was asked for" in said.err) is bool(code)
+        assert ("agent-any 1.0.0: done" in said.out) is not bool(code)

@@ -138,6 +138,23 @@ def test_a_candidate_waits_until_the_station_is_armed(
     assert current(waiting) == agent_version(waiting.root, "own") == "1.1.0"
 
 
+@pytest.mark.parametrize("promoted", [False, True])
+def test_an_update_is_not_done_while_another_agent_runs(
+    promoted: bool, station: AgentStation, workshop: Workshop
+) -> None:
+    """Neither by the launcher's word nor by a person's."""
+    begun = replace(station, proven=lambda _: not promoted)
+    (station.state_dir / "running.json").write_text('{"version":"1.0.0"}')
+    begin(begun, workshop)
+    with opened_agent(begun) as machine:
+        journal = machine.run()
+        if promoted:
+            journal = machine.promote()
+    assert journal is not None
+    assert (journal.state, current(station)) == ("quarantine", "1.0.0")
+    assert "agent 1.0.0 runs, 1.1.0 was asked for" in journal.reason
+
+
 def test_a_station_without_slots_runs_the_launchers_own_agent(tmp_path: Path) -> None:
     assert agent_version(tmp_path, "0.9.0") == "0.9.0"
 

@@ -17,6 +17,8 @@ import pytest
 
 from edge_agent.__main__ import main
 from edge_agent.contracts.core.clock import SystemClock
+from edge_agent.contracts.core.files import sha256_hex
+from edge_agent.contracts.model.wheel_set import Wheel, WheelSet
 from edge_agent.contracts.wire.kinds.state import StateMessage
 from edge_agent.update.agent_slots import AgentSlots
 from edge_agent.update.folder import Folder
@@ -131,6 +133,46 @@ def test_starts_that_power_cuts_ended_are_counted(root: Path) -> None:
     assert launched(root)[1] == ["b"]
     assert not (root / "log").exists()
     assert record(root).reason == "it was started 3 times and never armed"
+
+
+def built_as(root: Path, version: str) -> str:
+    """A slot that was built from a wheel set of that version, on trial."""
+    files = {"lineside": version, "pip": "1.0"}
+    wheels = [
+        Wheel(file=f"{name}-{one}-py3-none-any.whl", version=one, sha256="0" * 64, bytes=1)
+        for name, one in files.items()
+    ]
+    text = WheelSet(name="agent-any", version=version, wheels=wheels).model_dump_json().encode()
+    slot = sha256_hex(text)
+    (root / "agent" / "slots" / slot).mkdir(parents=True)
+    with Folder.open(root / "agent") as folder:
+        AgentSlots(folder).finish(slot, text)
+    trial = Trial(trial=TRIAL_ID, slot=slot, before=OLD)
+    (root / "agent" / TRIAL).write_text(trial.model_dump_json())
+    make_current(root, slot)
+    return slot
+
+
+def test_an_agent_of_another_version_has_not_proven_itself(root: Path) -> None:
+    """It would be armed for as long as it takes."""
+    slot = built_as(root, "7.1.0")
+    agent(root, slot, """echo '{{"version":"7.0.0"}}' >{state}/running.json; """ + ARMS)
+    agent(root, OLD, "")
+    assert launched(root)[1] == ["b"]
+    assert record(root).verdict == "failed"
+    assert record(root).reason == "agent 7.0.0 runs, 7.1.0 was asked for"
+    assert not (root / "state" / "running.json").exists(), "the one that runs now may say nothing"
+
+
+@pytest.mark.parametrize(
+    "said", ["""'{{"version":"7.1.0","colour":1}}'""", "{{"], ids=["the same", "nothing readable"]
+)
+def test_an_agent_of_the_version_that_was_asked_for_proves_itself(said: str, root: Path) -> None:
+    slot = built_as(root, "7.1.0")
+    (root / "state" / "running.json").write_text('{"version":"7.0.0"}')
+    agent(root, slot, f"echo {said} >{{state}}/running.json; {UNTIL_PROVEN}")
+    assert launched(root) == (0, [])
+    assert record(root).verdict == "proven"
 
 
 def test_what_an_earlier_trial_came_to_does_not_count(root: Path) -> None:
