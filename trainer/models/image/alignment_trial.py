@@ -11,9 +11,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_agent.contracts.core.types import Image, Tensor
 from edge_agent.contracts.image.cut_out import is_blank
@@ -59,15 +61,23 @@ def shown_by(
     most_px: float = FLAW_PX,
 ) -> list[Shown]:
     """The same parts and flaws as each of the specifications shows them, of one region; split: of
-    good parts alone; most_px: side of the square with as many pixels as flaws are drawn on.
+    good parts alone; most_px: side of the square with as many pixels as flaws are drawn on. A frame
+    so small that some specification no longer finds its part is left out: black, it would be the
+    oddest of the good ones, above which flaws must be.
     """
     tiles, region = specs[0].tiles.count, specs[0].region
     most = [max(LEAST_PARTS, count // tiles) for count in (MOST_LEARNT, MOST_JUDGED)]
     good = [_frame(split, int(one), region, most_px) for one in evenly(split.val, most[1])]
     learnt = (_frame(split, int(one), region, most_px) for one in evenly(split.train, most[0]))
-    flawed = _flawed(good, region, seed, kinds)
-    rows = [_prepared(frames, specs) for frames in (learnt, good, flawed)]
-    return [Shown(*one) for one in zip(*rows, strict=True)]
+    learnt_rows, judged_rows = (_prepared(frames, specs) for frames in (learnt, good))
+    is_learnt, is_judged = (_found_by_all(rows, specs) for rows in (learnt_rows, judged_rows))
+    flawed = _flawed(list(compress(good, is_judged)), region, seed, kinds)
+    return [
+        Shown(learnt[is_learnt], judged[is_judged], spoilt)
+        for learnt, judged, spoilt in zip(
+            learnt_rows, judged_rows, _prepared(flawed, specs), strict=True
+        )
+    ]
 
 
 def find_flaws(shown: Shown, names: Sequence[str], read: Read, seed: int) -> list[Found]:
@@ -91,6 +101,17 @@ def _prepared(frames: Iterable[Image], specs: Sequence[ImageInput]) -> list[Tens
     """(parts, tiles, H, W, C) by each specification."""
     seen = [[seen_tiles(frame, spec) for spec in specs] for frame in frames]
     return [np.stack(one) for one in zip(*seen, strict=True)]
+
+
+def _found_by_all(several: Sequence[Tensor], specs: Sequence[ImageInput]) -> NDArray[np.bool_]:
+    """(parts,): those whose part each specification found; all of them where these are none, for a
+    trial without parts could not be made.
+    """
+    lost = np.zeros(len(several[0]), np.bool_)
+    for rows, spec in zip(several, specs, strict=True):
+        if spec.cut_out:
+            lost |= [is_blank(tiles) for tiles in rows]
+    return ~lost if not lost.all() else np.ones_like(lost)
 
 
 def _frame(split: Split, index: int, region: Region, most_px: float) -> Image:

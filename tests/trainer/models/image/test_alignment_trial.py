@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from edge_agent.contracts.image.alignment import make_alignment
+from edge_agent.contracts.image.cut_out import CutOut
 from edge_agent.contracts.image.input import ImageInput, Region, Tiling
 from trainer.config.fit import FitConfig
 from trainer.console.progress import SilentProgress
 from trainer.data.load import load_dataset
-from trainer.data.prepare import read_picture
+from trainer.data.prepare import read_picture, seen_tiles
 from trainer.data.split import Split
 from trainer.models.image.alignment_trial import LEAST_FLAWS, STAND_INS, find_flaws, shown_by
 from trainer.models.image.auto_anomaly import CANDIDATES
@@ -114,6 +115,42 @@ def test_pictures_of_a_large_camera_are_shrunk_first(tmp_path: Path) -> None:
     assert shown.judged.shape == (2, 1, SIDE_PX, SIDE_PX, 3)
     seen = cv2.resize(read_picture(split.dataset, 3), (SIDE_PX, SIDE_PX), None, 0, 0, 3)
     assert np.abs(shown.judged[0, 0].astype(float) - seen).mean() < 4
+
+
+def rods_of_which_one_nearly_leaves(folder: Path) -> Split:
+    """Dark rods in frames of 640 px, eight to learn and four others; the third of each lies 8 px
+    from the frame's edge.
+    """
+    rng = np.random.default_rng(6)
+    (folder / "good").mkdir(parents=True)
+    for number in range(12):
+        frame = rng.normal(200, 2, (640, 640, 3))
+        left, top = (8, 300) if number in (2, 10) else rng.integers(100, 400, 2)
+        frame[top : top + 40, left : left + 160] = 70
+        cv2.imwrite(
+            str(folder / "good" / f"{number:02d}.png"), np.clip(frame, 0, 255).astype(np.uint8)
+        )
+    (folder / "dataset.toml").write_text('task = "image-anomaly"\ngood = ["good"]\n')
+    every = np.arange(12)
+    return Split(load_dataset(folder), every[:8], every[8:], every[:0], "drawn")
+
+
+def test_a_good_part_that_is_lost_as_the_frame_shrinks_is_left_out(tmp_path: Path) -> None:
+    """Of the frame as it came a station cuts it out."""
+    split = rods_of_which_one_nearly_leaves(tmp_path)
+    box = CutOut(
+        along=0.3, across=0.1, turned=True, least_area=0.01, most_area=0.03, least_contrast=50
+    )
+    cut = SPEC.model_copy(update={"cut_out": box})
+    assert all(seen_tiles(read_picture(split.dataset, one), cut).any() for one in range(12))
+    plain, shown = shown_by(split, [SPEC, cut], 0, most_px=40)
+    others = replace(split, train=np.delete(split.train, 2), val=np.delete(split.val, 2))
+    for few, one in zip(shown_by(others, [SPEC, cut], 0, most_px=40), (plain, shown), strict=True):
+        for name in ("learnt", "judged", "flawed"):
+            assert np.array_equal(getattr(few, name), getattr(one, name))
+    assert (len(shown.learnt), len(shown.judged), len(shown.flawed)) == (7, 3, LEAST_FLAWS)
+    assert shown.judged.any(axis=(1, 2, 3, 4)).all()
+    assert not shown_by(replace(split, val=split.val[2:3]), [cut], 0, most_px=40)[0].judged.any()
 
 
 def test_a_part_that_is_lost_by_its_flaw_is_not_found(tmp_path: Path, read: Read) -> None:
