@@ -263,7 +263,7 @@ def _fold_rows(
     experiment = run_experiment(split, config, "crossval")
     converted = judged_where_converted(experiment, progress) if int8 else None
     groups, labels = split.dataset.groups(), split.dataset.labels
-    rows = []
+    seen, rows = experiment.outcome.seen, []
     for row, index in enumerate(experiment.test.indices.tolist()):
         sample = split.dataset.samples[index]
         if sample.fold != value:
@@ -272,7 +272,7 @@ def _fold_rows(
         line |= {"fold": value, **verdict_columns(experiment.test, row)}
         line |= verdict_columns(converted, row, INT8) if converted else {}
         line |= _beliefs(experiment, row)
-        if experiment.test.needs and experiment.spec.saw_no_part(experiment.test.needs[row]):
+        if not seen[row]:
             line[NO_PART] = "yes"
         for name, guess in experiment.baselines.items():
             line[f"baseline_{name}"] = labels[int(guess[row])]

@@ -90,9 +90,8 @@ def write_shown_pictures(folder: Path, experiment: Experiment, metrics: RunMetri
     paths = [path for group in metrics.copy_groups for path in group.paths]
     paths += [one.path for one in metrics.good_only.extreme] if metrics.good_only else []
     paths += [one.path for one in metrics.label_doubts.surest] if metrics.label_doubts else []
-    pairs = zip(experiment.split.test, experiment.test.needs, strict=False)
-    lost = [int(index) for index, needs in pairs if experiment.spec.saw_no_part(needs)]
-    paths += [dataset.samples[index].path for index in lost[:MOST_LOST]]
+    lost = experiment.split.test[~experiment.outcome.seen]
+    paths += [dataset.samples[int(index)].path for index in lost[:MOST_LOST]]
     if paths:
         write_thumbnails(folder, thumbnails(dataset, paths))
 

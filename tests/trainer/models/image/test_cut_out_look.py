@@ -26,6 +26,7 @@ from trainer.workflow.cut_out_look import _learnt_of, with_cut_out, with_parts, 
 from trainer.workflow.experiment import Experiment, run_experiment
 from trainer.workflow.golden_samples import golden_rows
 from trainer.workflow.int8_outputs import judged_by_int8
+from trainer.workflow.kfold import FOLD, NO_PART, _fold_rows
 from trainer.workflow.publish import publish_run
 from trainer.workflow.tune import search
 
@@ -222,6 +223,20 @@ def test_the_report_shows_frames_without_a_part_as_they_came(
     assert maps is not None
     assert maps.pictures
     assert not {one.path for one in maps.pictures} & set(empty)
+
+
+def test_a_cross_validation_marks_frames_without_a_part(
+    experiment: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset, held = experiment.split.dataset, set(experiment.split.test.tolist())
+    folds = ["held" if n in held else str(n % 3) for n in range(len(dataset.samples))]
+    samples = [replace(one, fold=fold) for one, fold in zip(dataset.samples, folds, strict=True)]
+    drawn = replace(dataset, config=dataset.config.model_copy(update={"fold": FOLD}))
+    monkeypatch.setattr("trainer.workflow.kfold.run_experiment", lambda *_: experiment)
+    given = config(cut_out=True)
+    rows = _fold_rows(drawn.with_samples(samples, ""), given, "held", QUIET, int8=False)
+    assert len(rows) == len(held)
+    assert [row["path"] for row in rows if NO_PART in row] == ["good/24.png", "good/25.png"]
 
 
 def test_a_fit_sees_the_part_and_gives_no_verdict_without_one(experiment: Experiment) -> None:
