@@ -52,7 +52,7 @@ def write_sized_run(
         architecture=f"mobilenet_v2-{alpha:g}-{size_px}",
         labels=LABELS,
         good=["good"],
-        input=ImageInput(width_px=size_px, height_px=size_px, shrink="halves"),  # as `fit` writes
+        input=ImageInput(width_px=size_px, height_px=size_px, shrink="exact"),  # as `fit` writes
         scoring=Scoring(),
     )
     frames = [render(seed, k, 640, 480) for k in range(40)]

@@ -67,7 +67,7 @@ def clipping_as_standardised(dataset: Dataset, indices: Indices) -> Clipping | N
     spec = ImageInput(
         width_px=SIDE_PX,
         height_px=SIDE_PX,
-        shrink="halves",
+        shrink="exact",
         bit_depth=dataset.config.image.bit_depth,
         standardise=True,
         most_clipped=MOST_CLIPPED,

@@ -24,7 +24,7 @@ def image_spec(config: FitConfig, size_px: int, *, standardise: bool = False) ->
         height_px=side,
         channels=table.channels,
         fit=table.fit,
-        shrink="halves",
+        shrink="exact",
         standardise=standardise if table.standardise is None else table.standardise,
         most_clipped=MOST_CLIPPED,
     )

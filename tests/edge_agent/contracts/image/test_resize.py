@@ -4,10 +4,11 @@ import cv2
 import numpy as np
 import pytest
 
+from edge_agent.contracts.core.files import sha256_hex
 from edge_agent.contracts.image.input import ImageInput, prepare_image
 from edge_agent.contracts.image.resize import Shrink, resize
 
-METHODS: tuple[Shrink, ...] = ("areas", "halves")
+METHODS: tuple[Shrink, ...] = ("areas", "halves", "exact")
 SIZES = [(960, 1280), (720, 1280), (1080, 1920), (961, 1283), (480, 640), (270, 1280), (300, 300)]
 
 
@@ -38,13 +39,17 @@ def test_halves_stay_nearer_to_the_areas_of_a_noisy_camera_frame() -> None:
     assert wrong["halves"] < 0.75 * wrong["areas"]
 
 
-def test_a_line_of_one_pixel_shows_wherever_it_lies() -> None:
+@pytest.mark.parametrize("shrink", ["halves", "exact"])
+@pytest.mark.parametrize(("width", "height"), [(1280, 64), (800, 40), (430, 20), (330, 17)])
+def test_a_line_of_one_pixel_shows_wherever_it_lies(
+    width: int, height: int, shrink: Shrink
+) -> None:
     depths = []
-    for column in range(600, 640):
-        frame = np.full((64, 1280, 3), 200, np.uint8)
+    for column in range(width // 2, width // 2 + 40):
+        frame = np.full((height, width, 3), 200, np.uint8)
         frame[:, column] = 0
-        depths.append(200 - resize(frame, 224, 16, "halves").min())
-    area = 200 * 224 / 1280
+        depths.append(200 - resize(frame, 224, 16, shrink).min())
+    area = 200 * 224 / width
     assert min(depths) > 0.25 * area
 
 
@@ -79,3 +84,39 @@ def test_a_manifest_that_names_no_method_keeps_the_old_one() -> None:
     assert np.array_equal(
         prepare_image(frame, spec), cv2.resize(quarter, (224, 224), interpolation=cv2.INTER_AREA)
     )
+
+
+EXACT = {
+    (960, 1280, 224, 224): "9f1d40aa90242643",
+    (720, 1280, 320, 320): "d48ce6366e4b15c6",
+    (669, 800, 512, 512): "de726892de46dd97",
+    (366, 900, 896, 352): "4f5fc27396b73fe2",
+    (512, 384, 320, 320): "7207a74b9e619dbe",
+    (100, 2000, 224, 224): "ddc01088bfbf058d",
+    (90, 120, 224, 224): "1ccd383df9b1c843",
+}
+"""Height and width of a frame, width and height that it is brought to -> sha256, as x86-64 with
+AVX-512 and an emulated Cortex-A72 gave it.
+"""
+
+
+@pytest.mark.parametrize(("case", "said"), EXACT.items())
+def test_exact_steps_are_the_same_on_every_processor(
+    case: tuple[int, int, int, int], said: str
+) -> None:
+    height, width, width_px, height_px = case
+    found = resize(noise(height, width), width_px, height_px, "exact")
+    assert found.shape == (height_px, width_px, 3)
+    assert sha256_hex(found.tobytes())[:16] == said
+
+
+def test_one_bilinear_step_of_an_exact_picture_is_rounded_once() -> None:
+    """The formula: pixel centres, weights of the two neighbours of each side."""
+    frame = noise(60, 80)[:, :, :1].repeat(3, axis=2)
+    found = resize(frame, 64, 48, "exact").astype(float)
+    along = np.clip((np.arange(64) + 0.5) * 80 / 64 - 0.5, 0, 79)
+    down = np.clip((np.arange(48) + 0.5) * 60 / 48 - 0.5, 0, 59)
+    grey = frame[:, :, 0].astype(float)
+    rows = np.stack([np.interp(along, np.arange(80), row) for row in grey])
+    said = np.stack([np.interp(down, np.arange(60), column) for column in rows.T]).T
+    assert np.abs(found[:, :, 0] - said).max() <= 0.51
