@@ -25,6 +25,7 @@ from trainer.models.image import synthetic_defect_head as defect_head
 from trainer.models.image.aspect import AspectChoice, in_aspect
 from trainer.models.image.background_paint import Paint
 from trainer.models.image.cross_fitting import (
+    MANY_FOLDS,
     FitScorer,
     FittedDetector,
     calibration_of_fit,
@@ -157,18 +158,25 @@ def learn(training: Training[PadimOptions]) -> FittedDetector:
     if chosen.ground:
         set_ground(network, chosen.ground)
     shares, share = options.shares(), options.synthetic_share
-    fitted = fit_scorers(training, network, fits, _joined(shares), with_head=share > 0)
-    scales, (places, whole) = fitted.scales, fitted.cells
+    fitted = fit_scorers(
+        training,
+        network,
+        fits,
+        _joined(shares),
+        folds=[MANY_FOLDS] * len(fits),
+        with_head=share > 0,
+    )
+    scales, (places, whole) = fitted.fusion.scales, fitted.cells
     gaussians = fit_gaussians(places, options.block, fitted.rounding[0])
     _set_gaussians(network, gaussians, scales[0])
     set_whole(network, fit_whole(whole), scales[1])
     if fitted.defect_head:
         defect_head.set_head(network, fitted.defect_head, scales[-1])
-    set_mean(network, shares, fitted.fused)
+    set_mean(network, shares, fitted.fusion.fused)
     if chosen.ground:
-        set_floor(network, fitted.floor)
+        set_floor(network, fitted.fusion.floor)
     note = f"{fitted.note()}; a score of 1 is the {RARE:.0%} quantile of unseen good parts"
-    return FittedDetector(network, fitted.cross_fitted, (note, *chosen.notes))
+    return FittedDetector(network, fitted.fusion.scores, (note, *chosen.notes))
 
 
 def fit_gaussians(cells: Floats, block: int, rounding: float = 0.0) -> Gaussians:

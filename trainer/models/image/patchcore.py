@@ -28,6 +28,8 @@ from trainer.models.image import whole_picture
 from trainer.models.image.aspect import AspectChoice, in_aspect
 from trainer.models.image.background_paint import Paint
 from trainer.models.image.cross_fitting import (
+    FOLDS,
+    MANY_FOLDS,
     FittedDetector,
     Scorer,
     calibration_of_fit,
@@ -154,23 +156,26 @@ def learn(training: Training[PatchcoreOptions]) -> FittedDetector:
     if chosen.ground:
         set_ground(network, chosen.ground)
     shares, with_head = options.shares(), options.synthetic_share > 0
+    folds = [*[FOLDS] * len(SCORERS), MANY_FOLDS]
     fitted = fit_scorers(
-        training, network, fits, joined(shares), with_head=with_head, dtype=np.float16
+        training, network, fits, joined(shares), folds=folds, with_head=with_head, dtype=np.float16
     )
     *remembered, whole = fitted.cells
-    named = zip(SCORERS, options.counts(), remembered, fitted.scales[: len(SCORERS)], strict=True)
+    named = zip(
+        SCORERS, options.counts(), remembered, fitted.fusion.scales[: len(SCORERS)], strict=True
+    )
     for name, count, cells, scale in named:
         memory = fit_memory(cells, options.dimensions, count, seed)
         _set_memory(network, name, memory, scale)
-    scale = fitted.scales[len(SCORERS)]
+    scale = fitted.fusion.scales[len(SCORERS)]
     whole_picture.set_whole(network, whole_picture.fit_whole(whole), scale)
     if fitted.defect_head:
-        defect_head.set_head(network, fitted.defect_head, fitted.scales[-1])
-    set_mean(network, shares, fitted.fused)
+        defect_head.set_head(network, fitted.defect_head, fitted.fusion.scales[-1])
+    set_mean(network, shares, fitted.fusion.fused)
     if chosen.ground:
-        set_floor(network, fitted.floor)
+        set_floor(network, fitted.fusion.floor)
     note = f"{fitted.note()}, {sum(options.counts())} patches remembered"
-    return FittedDetector(network, fitted.cross_fitted, (note, *chosen.notes))
+    return FittedDetector(network, fitted.fusion.scores, (note, *chosen.notes))
 
 
 def joined(shares: Sequence[float]) -> Join:

@@ -37,80 +37,6 @@ FitByRounding = Callable[[float], FitScorer]
 
 
 @dataclass(frozen=True)
-class FittedScorers:
-    """What the scorers of a detector are built from.
-
-    cells: all training features (M, ...) of each scorer; rounding: the variance that int8 adds to
-    them; scales: of each scorer; fused: of their fused heat; cross_fitted: as in FittedDetector;
-    floor: the scaled heat of places without a part; defect_head: the weights of the synthetic
-    defect head, which is the last scorer, or None without one.
-    """
-
-    cells: list[Floats]
-    rounding: list[float]
-    scales: list[Scale]
-    fused: Scale
-    cross_fitted: Floats
-    copies: int
-    floor: float = 0.0
-    defect_head: Weights | None = None
-
-    def note(self) -> str:
-        """Return how many parts the scorers were fitted on, for the report of the run."""
-        copies = f" and {self.copies} turned copies" if self.copies else ""
-        head = ", one scorer fitted on synthetic defects" if self.defect_head else ""
-        return f"{len(self.cross_fitted) // 2} good parts{copies}{head}"
-
-
-def fit_scorers(
-    training: Training,
-    network: keras.Model,
-    scorers: Sequence[FitByRounding],
-    join: Join,
-    *,
-    with_head: bool,
-    dtype: DTypeLike = np.float32,
-) -> FittedScorers:
-    """Compute the features of all good parts by layer FEATURES of `network`, and fit the scales.
-
-    scorers: one for each output of that layer, in its order; one more output is the foreground;
-    with_head: whether the synthetic defect head is the last scorer; dtype: in which features are
-    kept.
-    """
-    reader = FeatureReader(network, training, dtype=dtype)
-    layers = {FEATURES: dtype, **({OF_HEAD: np.float16} if with_head else {})}
-    cells, *for_head = reader.read_both_of(training.train.inputs, "good parts", layers)
-    cells, foreground = cells[: len(scorers)], cells[len(scorers) :]
-    rounding = [rounding_of(one) for one in cells]
-    fits = [by_rounding(noise) for by_rounding, noise in zip(scorers, rounding, strict=True)]
-    copies = symmetric_copies(training, reader, cells, fits)
-    heats = [
-        cross_fitted_heat(training, one, (copies.of, copied), fit)
-        for one, copied, fit in zip(cells, copies.cells, fits, strict=True)
-    ]
-    grid = network.output_shape[1][1:3]
-    head = fit_head_on_defects(training, reader, for_head[0], grid) if for_head else None
-    heats += [head.heat] if head else []
-    fusion = joined_scales(heats, join, foreground[0][..., 0] if foreground else None)
-    return FittedScorers(
-        [np.concatenate(pair) for pair in zip(cells, copies.cells, strict=True)],
-        rounding,
-        fusion.scales,
-        fusion.fused,
-        fusion.scores,
-        len(copies.of),
-        fusion.floor,
-        head.weights if head else None,
-    )
-
-
-def rounding_of(cells: Floats) -> float:
-    """Mean square of what int8 changes in the features of cells (2N, ...), float rows first."""
-    plain, rounded = np.split(cells, 2)
-    return float(np.mean(np.square(plain - rounded)))
-
-
-@dataclass(frozen=True)
 class Fusion:
     """scales: of each scorer's heat; fused: of their fused heat; scores: (N,); floor: the scaled
     heat of places without a part, which is the least of all parts.
@@ -127,6 +53,70 @@ class Fusion:
         together = joined_heat(heats, self.scales, join) * gain + lift
         shown = together if seen is None else masked(together, seen, self.floor)
         return np.asarray(shown.max(axis=(1, 2)), np.float32)
+
+
+@dataclass(frozen=True)
+class FittedScorers:
+    """What the scorers of a detector are built from.
+
+    cells: all training features (M, ...) of each scorer; rounding: the variance that int8 adds to
+    them; fusion: of their cross-fitted heat; copies: how many are turned; defect_head: the weights
+    of the synthetic defect head, which is the last scorer, or None without one.
+    """
+
+    cells: list[Floats]
+    rounding: list[float]
+    fusion: Fusion
+    copies: int
+    defect_head: Weights | None = None
+
+    def note(self) -> str:
+        """Return how many parts the scorers were fitted on, for the report of the run."""
+        copies = f" and {self.copies} turned copies" if self.copies else ""
+        head = ", one scorer fitted on synthetic defects" if self.defect_head else ""
+        return f"{len(self.fusion.scores) // 2} good parts{copies}{head}"
+
+
+def fit_scorers(
+    training: Training,
+    network: keras.Model,
+    scorers: Sequence[FitByRounding],
+    join: Join,
+    *,
+    folds: Sequence[int],
+    with_head: bool,
+    dtype: DTypeLike = np.float32,
+) -> FittedScorers:
+    """Compute the features of all good parts by layer FEATURES of `network`, and fit the scales.
+
+    scorers: one for each output of that layer, in its order; one more output is the foreground;
+    folds: each is cross-fitted in; with_head: the last scorer is the synthetic defect head; dtype:
+    of the features that are kept.
+    """
+    reader = FeatureReader(network, training, dtype=dtype)
+    layers = {FEATURES: dtype, **({OF_HEAD: np.float16} if with_head else {})}
+    cells, *for_head = reader.read_both_of(training.train.inputs, "good parts", layers)
+    cells, part = cells[: len(scorers)], cells[len(scorers) :]
+    rounding = [rounding_of(one) for one in cells]
+    fits = [fit_by(noise) for fit_by, noise in zip(scorers, rounding, strict=True)]
+    copies = symmetric_copies(training, reader, cells, fits)
+    heats = [
+        cross_fitted_heat(training, one, (copies.of, copied), fit, turns)
+        for one, copied, fit, turns in zip(cells, copies.cells, fits, folds, strict=True)
+    ]
+    grid = network.output_shape[1][1:3]
+    head = fit_head_on_defects(training, reader, for_head[0], grid) if for_head else None
+    heats += [head.heat] if head else []
+    fusion = joined_scales(heats, join, part[0][..., 0] if part else None)
+    all_cells = [np.concatenate(pair) for pair in zip(cells, copies.cells, strict=True)]
+    weights = head.weights if head else None
+    return FittedScorers(all_cells, rounding, fusion, len(copies.of), weights)
+
+
+def rounding_of(cells: Floats) -> float:
+    """Mean square of what int8 changes in the features of cells (2N, ...), float rows first."""
+    plain, rounded = np.split(cells, 2)
+    return float(np.mean(np.square(plain - rounded)))
 
 
 def joined_scales(heats: Sequence[Floats], join: Join, seen: Floats | None = None) -> Fusion:

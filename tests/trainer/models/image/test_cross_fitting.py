@@ -16,6 +16,8 @@ from trainer.data.prepare import Prepared
 from trainer.data.samples import Dataset
 from trainer.data.split import Split
 from trainer.models.image.cross_fitting import (
+    FOLDS,
+    MANY_FOLDS,
     Scorer,
     cross_fitted_heat,
     held_out,
@@ -25,6 +27,7 @@ from trainer.models.image.cross_fitting import (
 from trainer.models.image.feature_maps import Floats
 from trainer.models.image.patchcore import ARCHITECTURE
 from trainer.models.image.symmetry import SYMMETRIES, find_symmetries, symmetric_copies
+from trainer.models.image.whole_picture import fit_whole
 from trainer.models.layers.int8 import FeatureReader
 from trainer.training.api import Training
 from trainer.workflow.preparation import prepare_training
@@ -71,6 +74,25 @@ def test_no_part_is_judged_by_one_that_knew_it(training: Training) -> None:
         return lambda held: np.abs(held - seen.reshape(1, 1, -1)).min(axis=2, keepdims=True)
 
     assert cross_fitted_heat(training, own, copies, fit_scorer).min() >= 1
+
+
+def test_a_distance_in_many_features_is_nearer_to_that_of_new_parts_by_many_folds(
+    training: Training,
+) -> None:
+    """The truth: how far parts lie that are drawn alike, by what is fitted on all known parts."""
+    random = np.random.default_rng(5)
+    count, draws = len(training.train.inputs), 40
+    distances = np.zeros((draws, 3))
+    for row in distances:
+        cells = random.normal(size=(8 * count, 1, 1, 40)).astype(np.float32)
+        known = np.tile(cells[:count], (2, 1, 1, 1))
+        none = (np.zeros(0, np.intp), known[:0])
+        row[0] = fit_whole(known).heat(cells[count:]).mean()
+        for place, folds in ((1, FOLDS // 2), (2, MANY_FOLDS)):
+            heat = cross_fitted_heat(training, known, none, lambda c: fit_whole(c).heat, folds)
+            row[place] = heat.mean()
+    truth, few, many = distances.mean(axis=0)
+    assert abs(many - truth) < 0.5 * abs(few - truth)
 
 
 def test_a_lone_group_judges_itself(training: Training) -> None:
