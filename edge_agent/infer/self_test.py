@@ -1,9 +1,9 @@
 """The self-test: does this machine compute what the workshop computed?
 
 Each vector is followed link by link, so that the message names the link that broke:
-raw input -> prepared tensor (equal hash, or at most one quantum or grey level apart: OpenCV's
-resampling and numpy's sums round differently on aarch64; of a standardised picture what one level
-becomes) -> outputs (at most parity_quanta apart)
+raw input -> prepared tensor (equal hash, or at most one quantum or grey level apart: numpy's sums,
+and the resampling of bundles of before, round differently on aarch64; of a standardised picture
+what one level becomes) -> outputs (at most parity_quanta apart)
 -> score, label and verdict of the stored outputs (equal) -> verdict of the outputs computed here
 (equal).
 """
@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -41,6 +42,11 @@ Decode: TypeAlias = Callable[..., Image]
 
 SCORE_TOLERANCE = 1e-5
 CURE = "do not arm; compare the versions of OpenCV, numpy and the runtime with the workshop's"
+
+CORES = Path("/sys/devices/system/cpu/possible")
+"""Where LiteRT counts the cores; without it XNNPACK is left out, and other kernels round otherwise.
+"""
+NO_CORES = f"let this program read {CORES}: LiteRT finds no cores here, and runs without XNNPACK"
 
 
 class Inspecting(Protocol):
@@ -241,7 +247,8 @@ def _check_outputs(inspector: Inspecting, vector: Vector, outputs: list[Tensor])
             raise _broken(vector, f"output {place} is {found.dtype} {found.shape}")
         worst = max(worst, _quanta(found, said))
     if worst > allowed:
-        raise _broken(vector, f"gives outputs {worst} quanta apart, {allowed} are allowed")
+        cure = CURE if CORES.is_file() else NO_CORES
+        raise _broken(vector, f"gives outputs {worst} quanta apart, {allowed} are allowed", cure)
     return worst
 
 
@@ -251,5 +258,5 @@ def _quanta(found: Tensor, said: Tensor, quantum: float | None = None) -> int:
     return int(np.ceil(apart / (quantum or quantum_of(said))))
 
 
-def _broken(vector: Vector, what: str) -> ParityError:
-    return ParityError(f"{vector.entry.name} {what}", where="parity vector", cure=CURE)
+def _broken(vector: Vector, what: str, cure: str = CURE) -> ParityError:
+    return ParityError(f"{vector.entry.name} {what}", where="parity vector", cure=cure)

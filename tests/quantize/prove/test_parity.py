@@ -111,6 +111,25 @@ def test_of_a_standardised_picture_what_one_level_becomes_is_allowed(
         _check_tensor(vector, list(found), spec, lambda: moved)
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_other_kernels_are_explained_where_no_cores_are_found(
+    discs: Bundle, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, there: bool
+) -> None:
+    """LiteRT that cannot read this file leaves XNNPACK out: other outputs of the same pixels."""
+    cores = tmp_path / "possible"
+    if there:
+        cores.write_text("0-3")
+    monkeypatch.setattr(parity, "CORES", cores)
+    inspector = load_inspector(discs, verify=False)
+    invoke = inspector.runtime.invoke
+    monkeypatch.setattr(
+        inspector.runtime, "invoke", lambda tensors: [one // 2 for one in invoke(tensors)]
+    )
+    with pytest.raises(ParityError, match="quanta apart") as said:
+        verify_parity(inspector, discs)
+    assert ("finds no cores" in said.value.cure) is not there
+
+
 def test_quanta_of_finer_tensors_are_as_coarse_as_those_of_int8() -> None:
     assert parity.quantum_of(np.zeros(3, np.int8)) == 1
     assert parity.quantum_of(np.zeros(3, np.uint8)) == 1
