@@ -106,7 +106,9 @@ class DatasetConfig(Strict):
     group: str | None = Field(default=None, description="column: one group never straddles a split")
     fold: str | None = Field(default=None, description="column of given folds")
     split: str = Field(default="split", description="column of a given train, val, test split")
-    exclude: list[str] = Field(default=[], description="globs of files to leave out")
+    exclude: list[str] = Field(
+        default=[], description="globs of files to leave out, as if they were not there"
+    )
     image: ImageFiles = ImageFiles()
     vibration: VibrationColumns | None = None
     tabular: TabularColumns | None = None

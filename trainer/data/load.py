@@ -7,7 +7,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from edge_agent.contracts.core.errors import ConfigError, DatasetError, InputError
-from edge_agent.contracts.core.folder_scan import count_by_reason
+from edge_agent.contracts.core.folder_scan import FolderScan, count_by_reason
 from edge_agent.contracts.core.suggestion import did_you_mean
 from edge_agent.contracts.core.toml import read_toml
 from edge_agent.contracts.vibration.recordings import recording_axes
@@ -82,18 +82,27 @@ def _refuse_columns_without_csv(root: Path, config: DatasetConfig) -> None:
 def _from_folders(root: Path, config: DatasetConfig, decisions: tuple[str, ...]) -> Dataset:
     """The samples of class folders, and everything that lies there and is none."""
     _refuse_columns_without_csv(root, config)
-    layout = read_class_folders(root, scan_files(root, config.kind), config.kind)
+    layout = read_class_folders(root, _included(root, config), config.kind)
     samples = tuple(
-        Sample(one.path, one.label, split=one.split, mask=one.mask)
-        for one in layout.samples
-        if not _excluded(one.path, config.exclude)
+        Sample(one.path, one.label, split=one.split, mask=one.mask) for one in layout.samples
     )
-    left_out = tuple(one for one in layout.left_out if not _excluded(one.path, config.exclude))
+    left_out = tuple(layout.left_out)
     if not samples:
         reasons = "; ".join(count_by_reason(left_out)[:3])
         what = f"no samples ({reasons})" if reasons else "no samples"
         raise DatasetError(what, where=str(root), cure="check the folder and exclude")
     return Dataset(root, config, samples, decisions, left_out=left_out)
+
+
+def _included(root: Path, config: DatasetConfig) -> FolderScan:
+    """What lies below `root` without what is excluded, which no rule of the layout may see."""
+    scan = scan_files(root, config.kind)
+    return replace(
+        scan,
+        files=[path for path in scan.files if not _excluded(path, config.exclude)],
+        left_out=[one for one in scan.left_out if not _excluded(one.path, config.exclude)],
+        empty=[path for path in scan.empty if not _excluded(path, config.exclude)],
+    )
 
 
 def _from_csv(root: Path, config: DatasetConfig, decisions: tuple[str, ...]) -> Dataset:

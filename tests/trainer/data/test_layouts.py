@@ -101,6 +101,56 @@ def test_a_picture_beside_the_splits_of_a_lot_is_a_fault(tmp_path: Path) -> None
     assert [one.path for one in layout.left_out] == ["lot_1/ok/c.jpg"]
 
 
+@pytest.mark.parametrize("excluded", [False, True])
+def test_a_picture_beside_the_splits_of_a_class_leaves_them_as_given(
+    tmp_path: Path, excluded: bool
+) -> None:
+    for label, (split, count) in product(("ok", "scratch"), (("train", 6), ("test", 3))):
+        write(tmp_path, *numbered(f"{label}/{split}/a{{}}.jpg", count))
+    write(tmp_path, "ok/preview.jpg")
+    if excluded:
+        (tmp_path / "dataset.toml").write_text(
+            'task = "image-class"\ngood = ["ok"]\nexclude = ["ok/preview.jpg"]\n'
+        )
+    dataset = load_dataset(tmp_path)
+    assert Counter(sample.split for sample in dataset.samples) == {"train": 12, "test": 6}
+    assert [one.path for one in dataset.left_out] == ([] if excluded else ["ok/preview.jpg"])
+    found = survey(dataset, FitConfig(), SilentProgress())
+    assert found.protocol.startswith("train and test as given")
+    assert [fault.path for fault in found.faults] == ([] if excluded else ["ok/preview.jpg"])
+
+
+@pytest.mark.parametrize(
+    ("names", "count"),
+    [
+        (["ok/train/a{}.jpg", "ok/test/a{}.jpg", "dent/b{}.jpg"], "4 files of 'dent'"),
+        (["ok/a{}.jpg", "ok/test/b{}.jpg", "dent/c{}.jpg", "dent/test/d{}.jpg"], "4 files of"),
+    ],
+    ids=["a class without a split", "no train"],
+)
+def test_half_a_split_is_refused_until_it_is_said_what_it_means(
+    tmp_path: Path, names: list[str], count: str
+) -> None:
+    write(tmp_path, *(name for pattern in names for name in numbered(pattern)))
+    with pytest.raises(DatasetError, match=rf"in a folder of train, val or test, but {count}"):
+        load_dataset(tmp_path)
+    (tmp_path / "dataset.toml").write_text(
+        'task = "image-class"\ngood = ["ok"]\nexclude = ["*/test/*", "ok/train/*"]\n'
+    )
+    write(tmp_path, "ok/c.jpg")
+    assert {sample.split for sample in load_dataset(tmp_path).samples} == {""}
+
+
+def test_a_picture_beside_the_one_folder_of_all_others_changes_nothing(tmp_path: Path) -> None:
+    for split, label in product(("train", "test"), ("ok", "scratch")):
+        write(tmp_path, *numbered(f"images/{split}/{label}/a{{}}.jpg"))
+    write(tmp_path, "preview.jpg")
+    dataset = load_dataset(tmp_path)
+    assert dataset.counts() == {"ok": 8, "scratch": 8}
+    assert Counter(sample.split for sample in dataset.samples) == {"train": 8, "test": 8}
+    assert [one.path for one in dataset.left_out] == ["preview.jpg"]
+
+
 def test_a_folder_inside_a_class_is_of_that_class(tmp_path: Path) -> None:
     write(tmp_path, *numbered("ok/good/a{}.jpg"), *numbered("scratch/deep/b{}.jpg"))
     assert load_dataset(tmp_path).counts() == {"ok": 4, "scratch": 4}

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from edge_agent.contracts.core.errors import DatasetError
 from edge_agent.contracts.core.folder_scan import FolderScan, LeftOut
 from trainer.data.layouts.good_names import meaning
 from trainer.data.layouts.mask_files import find_masks
@@ -48,7 +49,7 @@ def read_class_folders(root: Path, scan: FolderScan, kind: str) -> FolderLayout:
     steps = {path: _steps(path, int(outer)) for path in pictures}
     above: tuple[str, ...] = ()
     if not any(split for split, _ in steps.values()):
-        above, steps = _below_the_first(steps)
+        above, steps = _below_the_first(root, steps)
     splits = any(split for split, _ in steps.values())
     wrapper = _wrapper([folders for _, folders in steps.values()])
     mask_of = {picture: mask for mask, picture in masks.items() if picture}
@@ -80,23 +81,49 @@ def _steps(path: str, outer: int) -> Steps:
     return split, folders[1:] if split else folders
 
 
-def _below_the_first(steps: Mapping[str, Steps]) -> tuple[tuple[str, ...], dict[str, Steps]]:
+def _below_the_first(
+    root: Path, steps: Mapping[str, Steps]
+) -> tuple[tuple[str, ...], dict[str, Steps]]:
     """Where classes hold the splits (ok/train, ok/test), or lots hold the classes (lot_1/ok,
     lot_1/scratch), the split or the class is the second folder of every file; below lots the other
     one is the third (lot_1/ok/train, lot_1/train/ok). The names of the lots, and the steps as they
-    are meant.
+    are meant. A file beside the splits of a class does not undo them.
     """
-    folders = [folders for _, folders in steps.values()]
-    if not folders or any(len(one) < 2 for one in folders):
-        return (), dict(steps)
-    if all(split_of(one[1]) for one in folders):
-        lots = _lots(folders, 2)
+    inner = {path: split_of("".join(f[1:2])) for path, (_, f) in steps.items()}
+    folders = [folders for _, folders in steps.values() if folders]
+    if any(inner.values()):
+        _refuse_half_a_split(root, steps, inner)
+        lots = _lots([steps[path][1] for path, split in inner.items() if split], 2)
         kept = 0 if lots else 1
-        meant = {path: (split_of(f[1]), f[:kept] + f[2:]) for path, (_, f) in steps.items()}
-        return lots, meant
-    if lots := _lots(folders, 1):
+        return lots, {
+            path: (split, steps[path][1][:kept] + steps[path][1][2:]) if split else steps[path]
+            for path, split in inner.items()
+        }
+    if folders and (lots := _lots(folders, 1)):
         return lots, {path: (split_of("".join(f[2:3])), f[1:]) for path, (_, f) in steps.items()}
     return (), dict(steps)
+
+
+def _refuse_half_a_split(root: Path, steps: Mapping[str, Steps], inner: Mapping[str, str]) -> None:
+    """Raise DatasetError where files lie in folders of a split and others do not, unless each
+    first folder has some in both train and test, or all have: then the others are strays.
+    """
+    beside = [path for path, (_, f) in steps.items() if f and not inner[path]]
+    split = {steps[path][1][0] for path, name in inner.items() if name}
+    whole = [path for path in beside if steps[path][1][0] not in split]
+    if not beside or (not whole and {"train", "test"} <= set(inner.values())):
+        return
+    first = (whole or beside)[0]
+    named = next(path for path, name in inner.items() if name)
+    folder = steps[first][1][0]
+    count = sum(steps[path][1][0] == folder for path in beside)
+    raise DatasetError(
+        f"{named} lies in a folder of train, val or test, but {count} files of {folder!r} do not, "
+        f"the first {first}",
+        where=str(root),
+        cure="move them into such folders too; or rename those folders where they are no split; or "
+        f'write dataset.toml with task, good and exclude = ["{first}"], which takes globs',
+    )
 
 
 def _lots(folders: Sequence[tuple[str, ...]], place: int) -> tuple[str, ...]:
@@ -108,6 +135,6 @@ def _lots(folders: Sequence[tuple[str, ...]], place: int) -> tuple[str, ...]:
 
 
 def _wrapper(folders: Sequence[tuple[str, ...]]) -> bool:
-    """Whether all files lie in one folder whose name is no class."""
+    """Whether all files that lie in a folder lie in one whose name is no class."""
     firsts = {one[0].casefold() for one in folders if one}
-    return len(firsts) == 1 and firsts <= WRAPPERS and all(folders)
+    return len(firsts) == 1 and firsts <= WRAPPERS
