@@ -109,6 +109,11 @@ class DatasetConfig(Strict):
     exclude: list[str] = Field(
         default=[], description="globs of files to leave out, as if they were not there"
     )
+    names_below: Literal["refuse", "ignore"] = Field(
+        default="refuse",
+        description="folders and file names below a label that call good what it does not: "
+        "refuse, or ignore them",
+    )
     image: ImageFiles = ImageFiles()
     vibration: VibrationColumns | None = None
     tabular: TabularColumns | None = None

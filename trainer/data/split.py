@@ -13,6 +13,8 @@ from trainer.config.fit import FitConfig
 from trainer.data.carve import Carved, carve_every_condition, carve_val, cut_labels
 from trainer.data.given_folds import choose_folds, natural, refuse_unknown
 from trainer.data.group_folds import group_folds, groups_per_label, never_learnt
+from trainer.data.layouts.good_names import meaning
+from trainer.data.names_below import below_unknown, refuse_names_below
 from trainer.data.samples import Dataset, Indices, Sample
 
 
@@ -40,6 +42,8 @@ def plan_split(dataset: Dataset, config: FitConfig) -> Split:
 
     Raises DatasetError for one that has an empty part or that cuts a group.
     """
+    refuse_names_below(dataset)
+    _refuse_none_good(dataset)
     split = _plan(dataset, config)
     if dataset.config.good_only:
         split = good_only(split)
@@ -49,7 +53,10 @@ def plan_split(dataset: Dataset, config: FitConfig) -> Split:
 
 
 def refuse_single_label(dataset: Dataset) -> None:
-    """Raise DatasetError where a classifier would have nothing to tell apart."""
+    """Raise DatasetError where a classifier would have nothing to tell apart, or where names below
+    the labels say another thing.
+    """
+    refuse_names_below(dataset)
     task = dataset.config.task
     if not task.endswith("-class"):
         return
@@ -58,7 +65,12 @@ def refuse_single_label(dataset: Dataset) -> None:
         return
     anomaly = task.replace("-class", "-anomaly")
     only = f"every sample has the label {dataset.labels[0]!r}, a classifier needs two"
-    cure = f'add another class; or task = "{anomaly}" in dataset.toml, which learns from good ones'
+    cure = (
+        f'add another class; or, where all are good, task = "{anomaly}" and '
+        f'good = ["{dataset.labels[0]}"] in dataset.toml, which learns from good ones'
+    )
+    if other := below_unknown(dataset):
+        cure = f"{other}; or {cure}"
     raise DatasetError(only, where=str(dataset.root), cure=cure)
 
 
@@ -73,12 +85,12 @@ def _refuse_one_sided(dataset: Dataset) -> None:
         return
     every = "every label is good, so that every part would PASS"
     none = "no label is known as good, so that every part would FAIL"
-    raise DatasetError(
-        every if dataset.good else none,
-        where=str(dataset.root),
-        cure=f"name the good ones of {', '.join(dataset.labels)}: good = [...] in dataset.toml"
-        + ("" if dataset.good else "; good = [] where all are defects"),
-    )
+    cure = f"name the good ones of {', '.join(dataset.labels)}: good = [...] in dataset.toml"
+    if not dataset.good:
+        other = below_unknown(dataset)
+        cure = f"{other}; or {cure}" if other else cure
+        cure += "; good = [] where each of them is a kind of defect"
+    raise DatasetError(every if dataset.good else none, where=str(dataset.root), cure=cure)
 
 
 def good_only(split: Split) -> Split:
@@ -242,6 +254,19 @@ def _refuse_cut_groups(split: Split) -> None:
             where=str(split.dataset.root),
             cure="correct the fold column, or leave it out and split by the groups",
         )
+
+
+def _refuse_none_good(dataset: Dataset) -> None:
+    """Raise DatasetError for a detector of which nobody has said what is good."""
+    if not dataset.config.good_only or dataset.good:
+        return
+    likely = [f'"{label}"' for label in dataset.labels if meaning(label) == "good"]
+    named = ", ".join(likely) or "..."
+    raise DatasetError(
+        f"task {dataset.config.task!r} learns from good samples, and no label is named as good",
+        where=str(dataset.root),
+        cure=f"write good = [{named}] in dataset.toml; the labels are {', '.join(dataset.labels)}",
+    )
 
 
 def _refuse_empty(split: Split) -> None:

@@ -101,6 +101,8 @@ def _below_the_first(
         }
     if folders and (lots := _lots(folders, 1)):
         return lots, {path: (split_of("".join(f[2:3])), f[1:]) for path, (_, f) in steps.items()}
+    if folders and (lots := _lots_in_one_folder(folders)):
+        return lots, {path: ("", f[2:]) for path, (_, f) in steps.items()}
     return (), dict(steps)
 
 
@@ -132,6 +134,18 @@ def _lots(folders: Sequence[tuple[str, ...]], place: int) -> tuple[str, ...]:
     if any(len(one) <= place for one in folders) or {*map(meaning, lots)} != {"unknown"}:
         return ()
     return tuple(sorted(lots)) if "good" in {meaning(one[place]) for one in folders} else ()
+
+
+def _lots_in_one_folder(folders: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """The paths of lots in the one folder of all (fan/id_00/normal, fan/id_02/abnormal), where each
+    name below them says good or bad.
+    """
+    if not _lots(folders, 2) or len({one[0] for one in folders}) > 1:
+        return ()
+    lots, labels = ({meaning(one[place]) for one in folders} for place in (1, 2))
+    if lots != {"unknown"} or not labels <= {"good", "bad"}:
+        return ()
+    return tuple(sorted({"/".join(one[:2]) for one in folders}))
 
 
 def _wrapper(folders: Sequence[tuple[str, ...]]) -> bool:
