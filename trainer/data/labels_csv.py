@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from edge_agent.contracts.core.errors import DatasetError, InputError
@@ -29,9 +31,47 @@ def read_labels(root: Path, config: DatasetConfig) -> list[Sample]:
         _sample_of(root, row, config, f"{path}: row {number}")
         for number, row in enumerate(rows, start=2)
     ]
-    _refuse_other_case(samples, path)
+    refuse_other_case(samples, path)
     _refuse_twice(samples, path)
     return samples
+
+
+def with_folder_splits(
+    samples: list[Sample], config: DatasetConfig
+) -> tuple[list[Sample], tuple[str, ...]]:
+    """The listed files with the split that their first folders name, where no column does, and a
+    sentence about it: taken where all are in train, val or test and no groups or folds are named.
+    """
+    if not samples or config.split in samples[0].conditions:
+        return samples, ()
+    named = [split_of(PurePosixPath(sample.path).parts[0]) for sample in samples]
+    if not {"train", "test"} <= set(named):
+        return samples, ()
+    column = config.group or config.fold
+    if all(named) and column is None:
+        said = f"no column {config.split!r}: the first folder of each path is the given split"
+        given = zip(samples, named, strict=True)
+        return [replace(sample, split=split) for sample, split in given], (said,)
+    why = f"the split goes by {column!r}" if column else f"{named.count('')} do not"
+    return samples, (
+        f"{len(named) - named.count('')} listed paths begin with train, val or test, which is not "
+        f"taken as the split, since {why}: write it into a column {config.split!r}",
+    )
+
+
+def refuse_other_case(
+    samples: Sequence[Sample], where: Path, cure: str = "write them alike"
+) -> None:
+    """Raise DatasetError for `OK` beside `ok`, which would be two classes."""
+    known: dict[str, str] = {}
+    for sample in samples:
+        other = known.setdefault(sample.label.casefold(), sample.label)
+        if other != sample.label:
+            raise DatasetError(
+                f"labels {other!r} and {sample.label!r} differ only in upper and lower case",
+                where=str(where),
+                cure=cure,
+            )
 
 
 def read_table_here(path: Path, header: list[str] | None = None) -> Table:
@@ -85,19 +125,6 @@ def _rate(text: str, where: str) -> float | None:
     if not 0 < rate < 1e9:
         raise DatasetError(f"rate_hz {text!r} is no rate", where=where, cure="give it in Hz")
     return rate
-
-
-def _refuse_other_case(samples: list[Sample], path: Path) -> None:
-    """`OK` and `ok` would be two classes."""
-    known: dict[str, str] = {}
-    for sample in samples:
-        other = known.setdefault(sample.label.casefold(), sample.label)
-        if other != sample.label:
-            raise DatasetError(
-                f"labels {other!r} and {sample.label!r} differ only in upper and lower case",
-                where=str(path),
-                cure="write them alike",
-            )
 
 
 def _refuse_twice(samples: list[Sample], path: Path) -> None:

@@ -12,7 +12,8 @@ from edge_agent.contracts.core.suggestion import did_you_mean
 from edge_agent.contracts.core.toml import read_toml
 from edge_agent.contracts.vibration.recordings import recording_axes
 from trainer.data.dataset_toml import DATASET_TOML, DatasetConfig, VibrationColumns
-from trainer.data.labels_csv import read_labels
+from trainer.data.labels_csv import read_labels, refuse_other_case, with_folder_splits
+from trainer.data.layout_notes import layout_notes
 from trainer.data.layouts.class_folders import read_class_folders
 from trainer.data.layouts.detect import detect, scan_files
 from trainer.data.layouts.mask_files import find_masks
@@ -91,6 +92,8 @@ def _from_folders(root: Path, config: DatasetConfig, decisions: tuple[str, ...])
         reasons = "; ".join(count_by_reason(left_out)[:3])
         what = f"no samples ({reasons})" if reasons else "no samples"
         raise DatasetError(what, where=str(root), cure="check the folder and exclude")
+    decisions = (*decisions, *layout_notes(samples, config.kind))
+    refuse_other_case(samples, root, "rename their folders alike")
     return Dataset(root, config, samples, decisions, left_out=left_out)
 
 
@@ -106,7 +109,8 @@ def _included(root: Path, config: DatasetConfig) -> FolderScan:
 
 
 def _from_csv(root: Path, config: DatasetConfig, decisions: tuple[str, ...]) -> Dataset:
-    listed = read_labels(root, config)
+    listed, said = with_folder_splits(read_labels(root, config), config)
+    decisions = (*decisions, *said)
     included = [sample for sample in listed if not _excluded(sample.path, config.exclude)]
     there = tuple(sample for sample in included if (root / sample.path).is_file())
     missing = tuple(sample.path for sample in included if not (root / sample.path).is_file())

@@ -8,7 +8,7 @@ import pytest
 
 from edge_agent.contracts.core.errors import DatasetError
 from trainer.data.dataset_toml import DatasetConfig
-from trainer.data.labels_csv import read_labels, read_table_here
+from trainer.data.labels_csv import read_labels, read_table_here, with_folder_splits
 
 CONFIG = DatasetConfig(task="image-class", good=["ok"], labels="labels.csv", group="lot")
 
@@ -54,3 +54,36 @@ def test_a_fault_is_named_with_its_place(tmp_path: Path, table: str, message: st
 def test_a_table_that_is_missing_is_a_fault_of_the_data_set(tmp_path: Path) -> None:
     with pytest.raises(DatasetError):
         read_table_here(tmp_path / "none.csv")
+
+
+PATHS = "Train/1.png,ok,x\nTrain/2.png,bad,y\nTest/1.png,ok,x\n"
+
+
+def test_the_first_folders_of_listed_paths_are_the_given_split(tmp_path: Path) -> None:
+    config = CONFIG.model_copy(update={"group": None})
+    samples = read_labels(written(tmp_path, "path,label,lot\n" + PATHS), config)
+    given, said = with_folder_splits(samples, config)
+    assert [one.split for one in given] == ["train", "train", "test"]
+    assert said == ("no column 'split': the first folder of each path is the given split",)
+
+
+@pytest.mark.parametrize(
+    ("group", "further", "why"),
+    [("lot", "", "since the split goes by 'lot'"), (None, "2.png,ok,x\n", "since 1 do not")],
+)
+def test_a_split_that_folders_name_and_that_is_not_taken_is_told(
+    tmp_path: Path, group: str | None, further: str, why: str
+) -> None:
+    config = CONFIG.model_copy(update={"group": group})
+    samples = read_labels(written(tmp_path, f"path,label,lot\n{PATHS}{further}"), config)
+    given, said = with_folder_splits(samples, config)
+    assert {one.split for one in given} == {""}
+    assert why in said[0]
+
+
+def test_a_column_of_the_split_overrules_the_folders(tmp_path: Path) -> None:
+    config = CONFIG.model_copy(update={"group": None})
+    table = "path,label,split\ntrain/1.png,ok,test\ntest/1.png,ok,train\n"
+    given, said = with_folder_splits(read_labels(written(tmp_path, table), config), config)
+    assert [one.split for one in given] == ["test", "train"]
+    assert said == ()

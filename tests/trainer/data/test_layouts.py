@@ -151,6 +151,12 @@ def test_a_picture_beside_the_one_folder_of_all_others_changes_nothing(tmp_path:
     assert [one.path for one in dataset.left_out] == ["preview.jpg"]
 
 
+def test_labels_that_differ_in_case_alone_are_refused(tmp_path: Path) -> None:
+    write(tmp_path, *numbered("train/ok/a{}.jpg"), *numbered("test/OK/a{}.jpg"))
+    with pytest.raises(DatasetError, match=r"'OK' and 'ok' differ only .*rename their folders"):
+        load_dataset(tmp_path)
+
+
 def test_a_folder_inside_a_class_is_of_that_class(tmp_path: Path) -> None:
     write(tmp_path, *numbered("ok/good/a{}.jpg"), *numbered("scratch/deep/b{}.jpg"))
     assert load_dataset(tmp_path).counts() == {"ok": 4, "scratch": 4}

@@ -16,6 +16,7 @@ from trainer.data.layouts.split_names import split_of
         ("entraînement", "train"), ("Testdaten", "test"), ("tests", "test"), ("テスト", "test"),
         ("val_images", "val"), ("validación", "val"), ("images", ""), ("data", ""), ("set", ""),
         ("01_train", "train"), ("2. Validation", "val"), ("val2017", "val"), ("3-Test", "test"),
+        ("Learning_set", "train"),
         ("01", ""), ("2017", ""), ("1_scratch", ""), ("training_2026", "train"), ("test12", ""),
     ],
 )  # fmt: skip

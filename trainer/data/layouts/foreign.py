@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-_LABELS = "write labels.csv with path,label (and mask), or sort the pictures into class folders"
+_LABELS = (
+    "write labels.csv with path,label (and mask; split, where train and test are given), or sort "
+    "the pictures into class folders"
+)
 
 _FORMATS: tuple[tuple[str, str, str], ...] = (
     (r"(coco\.json|(^|/)instances_[^/]*\.json)$", "COCO annotations", _LABELS),

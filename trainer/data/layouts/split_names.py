@@ -7,8 +7,9 @@ import unicodedata
 
 _NAMES = {
     "train": (
-        "train", "training", "trainings", "trn", "learn", "lernen", "entrenamiento", "entrainement",
-        "apprentissage", "addestramento", "treino", "обучение", "训练", "訓練", "学習",
+        "train", "training", "trainings", "trn", "learn", "learning", "lernen", "entrenamiento",
+        "entrainement", "apprentissage", "addestramento", "treino", "обучение", "训练",
+        "訓練", "学習",
     ),
     "val": (
         "val", "valid", "validate", "validation", "validierung", "validierungs", "dev",
