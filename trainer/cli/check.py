@@ -143,9 +143,9 @@ def _sentences(result: Survey) -> list[str]:
     lines = [f"labels   {tabular or config.labels or 'folder names'}"]
     lines.append(f"groups   {config.group or 'none: every sample stands alone'}")
     lines.append(f"split    {result.protocol or 'none can be made: ' + result.refusal}")
-    if result.rates_hz:
-        lines.append(f"rates    {', '.join(f'{rate:g} Hz' for rate in result.rates_hz)}")
-    if len(result.rates_hz) > 1:
+    if result.rates:
+        lines.append(f"rates    {', '.join(one.sentence() for one in result.rates)}")
+    if len(result.rates) > 1:
         lines.append("         recordings of another rate are resampled to the model's")
     lines += [f"tag      {note}" for note in result.tags]
     lines += [f"decided  {note}" for note in result.decisions]

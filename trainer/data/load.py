@@ -10,7 +10,7 @@ from edge_agent.contracts.core.errors import ConfigError, DatasetError, InputErr
 from edge_agent.contracts.core.folder_scan import FolderScan, count_by_reason
 from edge_agent.contracts.core.suggestion import did_you_mean
 from edge_agent.contracts.core.toml import read_toml
-from edge_agent.contracts.vibration.recordings import recording_axes
+from edge_agent.contracts.vibration.recordings import Signals, recording_signals
 from trainer.data.dataset_toml import DATASET_TOML, DatasetConfig, VibrationColumns
 from trainer.data.labels_csv import read_labels, refuse_other_case, with_folder_splits
 from trainer.data.layout_notes import layout_notes
@@ -19,7 +19,7 @@ from trainer.data.layouts.detect import detect, scan_files
 from trainer.data.layouts.mask_files import find_masks
 from trainer.data.process.row_samples import process_dataset
 from trainer.data.samples import Dataset, Sample
-from trainer.data.vibration.common_axes import common_axes
+from trainer.data.vibration.common_axes import common_axes, without_ramps
 
 CURE = "correct it (what a fit sets, as size_px and align, stands in the file of fit --config)"
 """Of dataset.toml: its tables share their names with those of a fit."""
@@ -174,21 +174,15 @@ def _with_known_good(dataset: Dataset) -> Dataset:
     )
 
 
-def _signals(dataset: Dataset) -> list[tuple[str, list[str]]]:
-    """Path and signals of each recording that can be read; raises DatasetError where none can.
-
-    Of .wav files, whose channels have no names, one is read.
-    """
-    found: dict[str, list[str]] = {}
+def _signals(dataset: Dataset) -> list[tuple[str, Signals]]:
+    """Path and signals of each recording that can be read; raises DatasetError where none can."""
+    found: dict[str, Signals] = {}
     first: InputError | None = None
-    nameless = False
     for index, sample in enumerate(dataset.samples):
-        is_wav = sample.path.lower().endswith(".wav")
-        if sample.path in found or (nameless and is_wav):
+        if sample.path in found:
             continue
         try:
-            found[sample.path] = recording_axes(dataset.file(index))
-            nameless |= is_wav
+            found[sample.path] = recording_signals(dataset.file(index))
         except InputError as error:
             first = first or error
     if not found and first is not None:
@@ -205,9 +199,15 @@ def _with_axes(dataset: Dataset) -> Dataset:
     columns = dataset.config.vibration
     if columns is None or columns.axes:
         return dataset
-    common = common_axes(_signals(dataset))
+    recordings, ramps = without_ramps(_signals(dataset))
+    common = common_axes(recordings)
     config = dataset.config.model_copy(
         update={"vibration": columns.model_copy(update={"axes": common.axes})}
     )
-    note = f"no axes named: {common.why}"
-    return replace(dataset, config=config, decisions=(*dataset.decisions, note))
+    notes = [f"no axes named: {common.why}"]
+    if ramps:
+        notes.append(
+            f"{ramps} only rises at one pace, as times and counters do: it is no axis, unless you "
+            "name it in axes = [...] under [vibration] in dataset.toml"
+        )
+    return replace(dataset, config=config, decisions=(*dataset.decisions, *notes))

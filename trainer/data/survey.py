@@ -24,7 +24,7 @@ from trainer.data.image.part_boxes import small_box
 from trainer.data.process.tag_survey import inspect_tags
 from trainer.data.samples import Dataset
 from trainer.data.split import plan_split, refuse_single_label
-from trainer.data.vibration.signals import signal_doubts
+from trainer.data.vibration.signals import RateGroup, SignalSurvey, survey_signals
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Survey:
     decisions: tuple[str, ...]
     faults: list[Fault]
     identical: list[list[str]]
-    rates_hz: list[float]
+    rates: list[RateGroup]
     tags: list[str]
     doubts: list[str] = field(default_factory=list)
     light: Clipping | None = None
@@ -73,7 +73,7 @@ class Survey:
             "protocol": self.protocol,
             "refusal": self.refusal,
             "decisions": list(self.decisions),
-            "rates_hz": self.rates_hz,
+            "rates_hz": [one.low_hz for one in self.rates],
             "tags": self.tags,
             "doubts": self.doubts,
             "light": vars(self.light) if self.light else None,
@@ -103,6 +103,7 @@ def survey(dataset: Dataset, config: FitConfig, progress: Progress) -> Survey:
     except LinesideError as error:
         refusal = str(error)
     rows = _rows(dataset, planned, names)
+    signals = survey_signals(dataset) if dataset.config.vibration else SignalSurvey()
     return Survey(
         dataset,
         rows,
@@ -111,9 +112,9 @@ def survey(dataset: Dataset, config: FitConfig, progress: Progress) -> Survey:
         planned.decisions,
         [*inspection.faults, *_left_out(dataset)],
         inspection.identical,
-        _rates(dataset),
+        signals.rates,
         tags,
-        [*_untested(rows), *(signal_doubts(dataset) if dataset.config.vibration else [])],
+        [*_untested(rows), *signals.doubts],
         _light(dataset, inspection) if dataset.config.kind == "image" else None,
         _lying(dataset, inspection) if dataset.config.kind == "image" else None,
         _part_box(dataset, inspection) if dataset.config.kind == "image" else None,
@@ -179,11 +180,3 @@ def _rows(dataset: Dataset, planned: Dataset, names: Sequence[str]) -> list[Labe
         )
         for label, count in dataset.counts().items()
     ]
-
-
-def _rates(dataset: Dataset) -> list[float]:
-    columns = dataset.config.vibration
-    if columns is None:
-        return []
-    rates = {sample.rate_hz or columns.rate_hz for sample in dataset.samples}
-    return sorted(rate for rate in rates if rate)

@@ -13,7 +13,7 @@ from trainer.console.tf_log import quiet_tensorflow
 from trainer.data.load import refuse_missing
 from trainer.data.samples import Dataset
 from trainer.data.split_guard import GuardedSplit, guard
-from trainer.data.vibration.signals import short_doubts
+from trainer.data.vibration.signals import length_doubts
 from trainer.models.architectures import choose_architecture, current_name
 from trainer.report.words import result_sentence, warnings_of
 from trainer.run_folder.run import FittedRun
@@ -139,8 +139,8 @@ def _summarise(run: FittedRun, progress: Progress) -> None:
 
 
 def _short(dataset: Dataset) -> list[str]:
-    """The recordings that shorten every window."""
-    return short_doubts(dataset) if dataset.config.kind == "vibration" else []
+    """The recordings that shorten every window, or whose rate is in doubt."""
+    return length_doubts(dataset) if dataset.config.kind == "vibration" else []
 
 
 def _cluster(mark: str, progress: Progress) -> Cluster | None:

@@ -89,7 +89,10 @@ Item: TypeAlias = Frame | Reading | ProcessRow | Unreadable
 
 @dataclass(frozen=True)
 class Recording:
-    """A vibration recording read from a file; `rpm` is the shaft's speed where it is known."""
+    """A vibration recording read from a file; `rpm` is the shaft's speed where it is known.
+
+    clock: the column of times that says the rate where seconds are taken though it names no unit.
+    """
 
     signal: Signal
     rate_hz: float
@@ -97,6 +100,7 @@ class Recording:
     unit: str = "g"
     source: str = ""
     rpm: float | None = None
+    clock: str = ""
 
 
 @dataclass(frozen=True)

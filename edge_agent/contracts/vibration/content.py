@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.contracts.core.errors import InputError
+from edge_agent.contracts.vibration.clock import Clock, clock_of, is_time, surest, told_unit_s
 from edge_agent.contracts.vibration.wav import Columns
 
 RATE_NAMES = frozenset(
@@ -22,29 +22,36 @@ RATE_NAMES = frozenset(
 UNSURE_RATE = "rate"
 """A name that says the sampling rate in some files, and the shaft's in others: it is the rate where
 nothing else says one."""
-GAP_FACTOR = 3.0
-_TIME = re.compile(
-    r"^(time|t|zeit|temps|tiempo|tempo|timestamp|elapsed)"
-    r"[ _\[(]*([mµu]?s|sec|seconds)?[\])]?$"
-)
-_TIME_UNITS = {"s": 1.0, "sec": 1.0, "seconds": 1.0, "ms": 1e-3, "us": 1e-6}
+RAMP_SAMPLES = 50
+"""From here on a column that only rises or falls, in a straight line, is no vibration."""
+RAMP_OFF = 0.01
+"""How far a ramp may be off the line between its ends, as a share of its height."""
 
 
 class Content(NamedTuple):
     """What a reader finds. arrays: all of a .npz, .mat or .parquet, by name; rates_hz: name of the
-    structure, "" for the file, -> the rate that is stated in it."""
+    structure, "" for the file, -> the rate that is stated in it; clock: that of a .csv."""
 
     columns: Columns
     rates_hz: Mapping[str, float] = MappingProxyType({})
     arrays: Mapping[str, Any] = MappingProxyType({})
+    clock: Clock | None = None
 
     @property
     def signals(self) -> list[str]:
         """The columns that are signals, in file order: no times and nothing without a name, and
         the longest of all, since shorter ones beside them are settings."""
-        named = [name for name in self.columns if name and not time_unit_s(last_name(name))]
+        named = [name for name in self.columns if name and not is_time(last_name(name))]
         longest = max((len(self.columns[name]) for name in named), default=0)
         return [name for name in named if len(self.columns[name]) == longest] or list(self.columns)
+
+    @property
+    def ramps(self) -> list[str]:
+        """The signals that are steady ramps: times, angles or counters of samples. None where all
+        are."""
+        signals = self.signals
+        found = [name for name in signals if is_ramp(self.columns[name])]
+        return found if len(found) < len(signals) else []
 
     def stated_hz(self, chosen: Sequence[str], path: Path) -> float | None:
         """The rate of the chosen columns, as their structure states it, or the one around it, or
@@ -58,35 +65,35 @@ class Content(NamedTuple):
             )
         return known.pop() if known else None
 
-    def implied_hz(self, chosen: Sequence[str], path: Path) -> float | None:
-        """The rate that the times beside the chosen columns tell; else a number named `rate`."""
-        return self._clocked_hz(chosen, path) or self._unsure_hz()
-
-    def _nearest_hz(self, name: str) -> float | None:
-        for scope in scopes(name):
-            if scope in self.rates_hz:
-                return self.rates_hz[scope]
-        stated = set(self.rates_hz.values())
-        return stated.pop() if len(stated) == 1 else None
-
-    def _clocked_hz(self, chosen: Sequence[str], path: Path) -> float | None:
-        """The rate that the times beside the chosen columns tell."""
+    def beside(self, chosen: Sequence[str], path: Path) -> Clock | None:
+        """The clock of the times beside the chosen columns: of one whose unit is known, if any."""
+        if self.clock is not None:
+            return self.clock
         length = len(self.columns[chosen[0]])
+        clocks = []
         for name, value in self.arrays.items():
-            unit_s = time_unit_s(last_name(name))
             beside = any(scope_of(name) in scopes(column) for column in chosen)
             times = np.squeeze(np.asarray(value))
-            if unit_s and beside and times.shape == (length,) and times.dtype.kind in "fiu":
-                return rate_of_times(times.astype(np.float64) * unit_s, path)
-        return None
+            fits = times.shape == (length,) and times.dtype.kind in "fiu"
+            if beside and fits and is_time(last_name(name)):
+                clocks.append(clock_of(name, times, told_unit_s(last_name(name)), path))
+        return surest(clocks)
 
-    def _unsure_hz(self) -> float | None:
+    def number_named_rate(self) -> float | None:
+        """The one number that is called `rate`."""
         named = (
             np.squeeze(np.asarray(value))
             for name, value in self.arrays.items()
             if last_name(name).lower() == UNSURE_RATE
         )
         stated = {float(value) for value in named if value.ndim == 0 and value.dtype.kind in "fiu"}
+        return stated.pop() if len(stated) == 1 else None
+
+    def _nearest_hz(self, name: str) -> float | None:
+        for scope in scopes(name):
+            if scope in self.rates_hz:
+                return self.rates_hz[scope]
+        stated = set(self.rates_hz.values())
         return stated.pop() if len(stated) == 1 else None
 
 
@@ -112,32 +119,16 @@ def content_of(arrays: Mapping[str, Any], path: Path) -> Content:
     return Content(columns, {scope: rate for scope, (_, rate) in rates.items()}, arrays)
 
 
-def time_unit_s(name: str) -> float:
-    """Seconds of one unit of a column that holds the time of each sample; 0 for any other."""
-    found = _TIME.match(name.strip().lower())
-    return _TIME_UNITS.get((found[2] or "s").strip("µ "), 1.0) if found else 0.0
-
-
-def rate_of_times(times_s: NDArray[np.float64], path: Path) -> float | None:
-    """The rate that a time column tells; raises InputError where it stands still or jumps."""
-    if len(times_s) < 3:
-        return None
-    steps = np.diff(times_s)
-    mean = float(times_s[-1] - times_s[0]) / (len(times_s) - 1)
-    if not steps.any():
-        return None  # a column of zeros is no clock
-    if not np.isfinite(steps).all() or mean <= 0 or (steps < 0).any():
-        raise InputError(
-            "its time column does not rise", where=str(path), cure="record it again, or correct it"
-        )
-    if float(steps.max()) > GAP_FACTOR * mean:
-        at = int(steps.argmax()) + 1
-        raise InputError(
-            f"its time column jumps by {steps.max():.4g} s after row {at}, a step is {mean:.4g} s",
-            where=str(path),
-            cure="samples were lost: record it again",
-        )
-    return 1.0 / mean
+def is_ramp(column: NDArray[np.float32]) -> bool:
+    """Whether a column (T,) does nothing but rise, or fall, at one pace."""
+    if len(column) < RAMP_SAMPLES:
+        return False
+    values = column.astype(np.float64)
+    height = values[-1] - values[0]
+    if not height or not np.isfinite(values).all() or (np.diff(values) * height < 0).any():
+        return False
+    line = np.linspace(values[0], values[-1], len(values))
+    return bool(np.abs(values - line).max() <= RAMP_OFF * abs(height))
 
 
 def rate_of_file(rate_hz: float | None) -> dict[str, float]:

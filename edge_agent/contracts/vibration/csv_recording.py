@@ -33,13 +33,8 @@ from edge_agent.contracts.core.separated import (
 )
 from edge_agent.contracts.core.text import decode_head, decode_text, is_number, repeated_name
 from edge_agent.contracts.process.units import are_units
-from edge_agent.contracts.vibration.content import (
-    Content,
-    as_float32,
-    rate_of_file,
-    rate_of_times,
-    time_unit_s,
-)
+from edge_agent.contracts.vibration.clock import clock_of, is_time, surest, told_unit_s
+from edge_agent.contracts.vibration.content import Content, as_float32
 
 HEAD_BYTES = 1 << 18
 """What is read of a file for the names of its columns."""
@@ -67,20 +62,29 @@ def read_csv(path: Path) -> Content:
     layout = _layout(text, path)
     table = _numbers(text[layout.first.start :], layout, path)
     columns = {name: as_float32(table[:, at]) for at, name in enumerate(layout.names)}
-    units_s = [_time_unit_s(layout, at) for at in range(len(layout.names))]
-    at = next((at for at, unit_s in enumerate(units_s) if unit_s), None)
-    if at is None:
-        return Content(columns)
-    return Content(columns, rate_of_file(rate_of_times(table[:, at] * units_s[at], path)))
+    units_s = [(at, _time_unit_s(layout, at)) for at, name in enumerate(layout.names)]
+    clocks = [
+        clock_of(layout.names[at], table[:, at], unit_s, path)
+        for at, unit_s in units_s
+        if unit_s is not None or is_time(layout.names[at])
+    ]
+    return Content(columns, clock=surest(clocks))
 
 
 def csv_columns(path: Path) -> Content:
-    """The columns of a .csv by its first lines, without their samples; raises as read_csv."""
+    """The columns of a .csv by its first lines, with the samples in them: those whose lines are no
+    numbers are for read_csv to refuse. Raises as read_csv."""
     with path.open("rb") as stream:
         head = stream.read(HEAD_BYTES)
         head = head if head.count(b"\n") > HEAD_LINES else head + stream.read()
-    layout = _layout(unix_lines(decode_head(head)), path)
-    return Content({name: np.zeros(1, np.float32) for name in layout.names})
+    text = unix_lines(decode_head(head))
+    layout = _layout(text, path)
+    whole = text[layout.first.start : text.rindex("\n") if len(head) == HEAD_BYTES else len(text)]
+    try:
+        table = _numbers(whole, layout, path)
+    except InputError:
+        table = np.zeros((1, layout.width))
+    return Content({name: as_float32(table[:, at]) for at, name in enumerate(layout.names)})
 
 
 def _layout(text: str, path: Path) -> _Layout:
@@ -152,11 +156,12 @@ def _counts_columns(first: Sequence[str], second: Sequence[str]) -> bool:
     return list(first) == from_1 and not plain
 
 
-def _time_unit_s(layout: _Layout, at: int) -> float:
-    """Seconds of one unit of a column of times, by its name and the line of units; else 0."""
+def _time_unit_s(layout: _Layout, at: int) -> float | None:
+    """Seconds of one unit of a column of times, by its name and the line of units; else None."""
     unit = layout.units[at].strip("[]() ") if at < len(layout.units) else ""
     name = layout.names[at]
-    return time_unit_s(f"{name} [{unit}]") or time_unit_s(name)
+    beside = told_unit_s(f"{name} [{unit}]") if unit else None
+    return told_unit_s(name) if beside is None else beside
 
 
 def _numbers(text: str, layout: _Layout, path: Path) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +22,12 @@ from edge_agent.contracts.core.parquet import read_parquet_table
 from edge_agent.contracts.core.reading import reading
 from edge_agent.contracts.core.text import repeated_name
 from edge_agent.contracts.core.types import Recording
+from edge_agent.contracts.vibration.clock import RATE_CURE, TIMES_OFF
 from edge_agent.contracts.vibration.content import Content, content_of, rate_of_file
 from edge_agent.contracts.vibration.csv_recording import csv_columns, read_csv
 from edge_agent.contracts.vibration.input import VibrationInput
 from edge_agent.contracts.vibration.mat import read_mat
-from edge_agent.contracts.vibration.wav import holds_fractions, read_wav
+from edge_agent.contracts.vibration.wav import holds_fractions, read_wav, wav_channels
 
 MOST_BYTES = 1 << 31
 FRACTION = "fs"
@@ -38,9 +39,14 @@ _CONTENT = {
     ".mat": "a readable MATLAB 5 file",
     ".parquet": "a readable Parquet file",
 }
-TIMES_OFF = 0.05
-"""A time column may differ from the configured rate by this share: clocks of sensors are 2 to 4 %
-off nominal."""
+
+
+class Signals(NamedTuple):
+    """names: of the columns that are signals, in file order; ramps: those of them that do nothing
+    but rise or fall at one pace over the whole recording, as times and counters of samples do."""
+
+    names: list[str]
+    ramps: list[str]
 
 
 def read_recording(
@@ -63,23 +69,17 @@ def read_recording(
     The shaft's speed is the caller's, else the one in a .npz or .mat (`rpm`, `*RPM`), else unknown.
     Raises InputError that names the file and what was found in it.
     """
-    reader = READERS.get(path.suffix.lower())
-    if reader is None:
-        raise InputError(
-            f"no reader for {path.suffix or 'a file without suffix'!r}",
-            where=str(path),
-            cure=f"give one of {' '.join(sorted(READERS))}",
-        )
+    reader = _reader(path)
     with _reading(path):
         content = reader(path)
         factor = _factor(path, unit, full_scale_g)
         speed = _rpm_within(content.arrays, path) if rpm is None else rpm
         chosen = _chosen(content, axes, path)
-        known_hz = _rate(content, chosen, rate_hz, usual_hz, path)
+        known_hz, clock = _rate(content, chosen, rate_hz, usual_hz, path)
     signal = np.stack([content.columns[name] for name in chosen], axis=1)
     if factor != 1:
         signal *= np.float32(factor)
-    return Recording(signal, known_hz, tuple(axes), unit, str(path), speed)
+    return Recording(signal, known_hz, tuple(axes), unit, str(path), speed, clock)
 
 
 def read_for_model(
@@ -110,11 +110,37 @@ def read_for_model(
 
 def recording_axes(path: Path) -> list[str]:
     """The columns of a recording that are signals, in file order; raises InputError."""
+    with _reading(path):
+        return _head(path).signals
+
+
+def recording_signals(path: Path) -> Signals:
+    """Its axes, and which of them are no vibration; raises InputError.
+
+    The samples of a .wav are not read, and of a .csv those alone that its first lines hold.
+    """
+    with _reading(path):
+        head = _head(path)
+        return Signals(head.signals, _reader(path)(path).ramps if head.ramps else [])
+
+
+def _reader(path: Path) -> Callable[[Path], Content]:
     reader = READERS.get(path.suffix.lower())
     if reader is None:
-        raise InputError("no reader for it", where=str(path), cure="give a recording")
-    with _reading(path):
-        return (csv_columns if reader is read_csv else reader)(path).signals
+        raise InputError(
+            f"no reader for {path.suffix or 'a file without suffix'!r}",
+            where=str(path),
+            cure=f"give one of {' '.join(sorted(READERS))}",
+        )
+    return reader
+
+
+def _head(path: Path) -> Content:
+    """What a recording holds; of a .csv and a .wav as much as their beginnings tell."""
+    reader = _reader(path)
+    if reader is _read_wav:
+        return _wav_head(path)
+    return csv_columns(path) if reader is read_csv else reader(path)
 
 
 @contextmanager
@@ -169,8 +195,9 @@ def _pick(content: Content, axis: str, path: Path) -> str:
         return names[int(axis)]
     found = [name for name in names if fnmatchcase(name, axis)]
     if len(found) > 1:
-        signals = content.signals
-        found = [name for name in found if name in signals] or found
+        found = [name for name in found if name in content.signals] or found
+    if len(found) > 1:
+        found = [name for name in found if name not in content.ramps] or found
     if len(found) == 1:
         return found[0]
     fault = f"{len(found)} columns match" if found else "no column matches"
@@ -187,10 +214,14 @@ def _rate(
     rate_hz: float | None,
     usual_hz: float | None,
     path: Path,
-) -> float:
-    file_hz = content.stated_hz(chosen, path)
-    if file_hz is None and rate_hz is None:
-        file_hz = content.implied_hz(chosen, path)
+) -> tuple[float, str]:
+    """The rate, and the name of the column of times that it is taken from as if in seconds."""
+    file_hz, untold = content.stated_hz(chosen, path), ""
+    if file_hz is None and (rate_hz is None or content.clock is not None):
+        clock = content.beside(chosen, path)
+        about_hz = usual_hz if rate_hz is None else rate_hz
+        file_hz = content.number_named_rate() if clock is None else clock.rate_hz(about_hz, path)
+        untold = clock.name if clock and clock.unit_s is None and about_hz is None else ""
     if file_hz is not None and not 0 < file_hz < np.inf:
         raise InputError(
             f"the file says {file_hz:g} Hz", where=str(path), cure="record it again, or correct it"
@@ -204,10 +235,8 @@ def _rate(
         )
     known = next((one for one in (rate_hz, file_hz, usual_hz) if one is not None), None)
     if known is None:
-        raise InputError(
-            "no sampling rate", where=str(path), cure="give rate_hz in the configuration"
-        )
-    return float(known)
+        raise InputError("no sampling rate", where=str(path), cure=RATE_CURE)
+    return float(known), untold
 
 
 def _rpm_within(arrays: Mapping[str, Any], path: Path) -> float | None:
@@ -234,6 +263,11 @@ def _speed(name: str, value: NDArray[Any], path: Path) -> float:
 def _read_wav(path: Path) -> Content:
     columns, rate_hz = read_wav(path)
     return Content(columns, rate_of_file(rate_hz))
+
+
+def _wav_head(path: Path) -> Content:
+    channels = wav_channels(path)
+    return Content({str(axis): np.zeros(1, np.float32) for axis in range(channels)})
 
 
 def _read_npz(path: Path) -> Content:

@@ -54,13 +54,27 @@ def holds_fractions(path: Path) -> bool:
     """Whether a file is a .wav of whole numbers, whose samples are fractions of full scale."""
     if path.suffix.lower() != ".wav":
         return False
-    with reading(str(path), "a readable .wav"), path.open("rb") as stream:
-        head = stream.read(1 << 16)
-    fmt = _wav_chunks(head).get(b"fmt ", b"")
+    fmt = _format(path)
     if len(fmt) < 16:
         return False
     code = struct.unpack_from("<H", fmt, 24)[0] if fmt[:2] == b"\xfe\xff" and len(fmt) >= 26 else 0
     return (code or struct.unpack_from("<H", fmt)[0]) == 1
+
+
+def wav_channels(path: Path) -> int:
+    """How many channels a .wav has by its first bytes; raises InputError."""
+    fmt = _format(path)
+    channels = int(struct.unpack_from("<H", fmt, 2)[0]) if len(fmt) >= 16 else 0
+    if not channels:
+        raise InputError("truncated .wav", where=str(path), cure="copy the file again")
+    return channels
+
+
+def _format(path: Path) -> bytes:
+    """The chunk that tells how the samples lie; empty where the first bytes have none."""
+    with reading(str(path), "a readable .wav"), path.open("rb") as stream:
+        head = stream.read(1 << 16)
+    return _wav_chunks(head).get(b"fmt ", b"")
 
 
 def _wav_chunks(payload: bytes) -> dict[bytes, bytes]:

@@ -13,8 +13,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from edge_agent.contracts.vibration.recordings import Signals
+
 ONLY = "*"
 """The axis of recordings that have one signal each, whatever its name."""
+MOST_NAMED = 3
 _EDGE = re.compile(r"[_. \-(]")
 _WILD = re.compile(r"[*?\[]")
 
@@ -50,6 +53,22 @@ def common_axes(recordings: Sequence[tuple[str, Sequence[str]]]) -> CommonAxes:
     usual = list(Counter(map(tuple, signals)).most_common(1)[0][0])
     most = CommonAxes(usual, f"the columns that most recordings have: {', '.join(usual)}")
     return max((patterns, most, own), key=lambda one: _read(one.axes, signals))
+
+
+def without_ramps(
+    recordings: Sequence[tuple[str, Signals]],
+) -> tuple[list[tuple[str, list[str]]], str]:
+    """The recordings without the signals that are steady ramps in each that has them, and the
+    names of these; "" where there are none."""
+    having = Counter(name for _, signals in recordings for name in signals.names)
+    ramps = Counter(name for _, signals in recordings for name in signals.ramps)
+    always = [name for name, count in ramps.items() if count == having[name]]
+    kept = [
+        (path, [name for name in signals.names if name not in always])
+        for path, signals in recordings
+    ]
+    more = f" and {len(always) - MOST_NAMED} more" if len(always) > MOST_NAMED else ""
+    return kept, ", ".join(always[:MOST_NAMED]) + more
 
 
 def _read(axes: Sequence[str], signals: list[list[str]]) -> int:

@@ -5,14 +5,16 @@ These are doubts, not faults: a quiet machine and a wrong unit look alike, so a 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.contracts.core.errors import LinesideError
 from edge_agent.contracts.core.types import Recording
-from trainer.data.prepare import read_durations, read_sample
+from edge_agent.contracts.vibration.clock import may_be_milliseconds
+from trainer.data.prepare import read_sample
 from trainer.data.samples import Dataset
 
 EDGE_SHARE = 0.9
@@ -39,17 +41,47 @@ STILL_S = 0.02
 STILL_SAMPLES = 50
 
 
+SAME_RATE = 0.01
+"""Rates within this share of each other are one: clocks of one sensor differ by less."""
+
+
+@dataclass(frozen=True)
+class RateGroup:
+    """Recordings of nearly one rate: the lowest, the highest, and how many there are."""
+
+    low_hz: float
+    high_hz: float
+    recordings: int
+
+    def sentence(self) -> str:
+        """The rate in words."""
+        low, high = f"{self.low_hz:.6g}", f"{self.high_hz:.6g}"
+        rate = low if low == high else f"{low} to {high}"
+        return f"{rate} Hz ({self.recordings} recording{'s' if self.recordings > 1 else ''})"
+
+
+@dataclass(frozen=True)
+class SignalSurvey:
+    """What all recordings that can be read say: what is doubtful, and their rates."""
+
+    doubts: list[str] = field(default_factory=list)
+    rates: list[RateGroup] = field(default_factory=list)
+
+
 @dataclass(frozen=True)
 class _Numbers:
     path: str
+    rate_hz: float
+    clock: str
     rms: float
     edge_hz: float
     lasts_s: float
     doubts: list[str]
 
 
-def signal_doubts(dataset: Dataset) -> list[str]:
-    """Sentences about recordings that differ from the others or have lost samples."""
+def survey_signals(dataset: Dataset) -> SignalSurvey:
+    """Read every recording: their rates, and sentences about those that differ from the others,
+    have lost samples, or may be of another rate."""
     recordings = []
     for index in range(len(dataset.samples)):
         try:
@@ -57,24 +89,38 @@ def signal_doubts(dataset: Dataset) -> list[str]:
         except LinesideError:
             continue
     if not recordings:
-        return []
+        return SignalSurvey()
     rms = np.array([numbers.rms for numbers in recordings])
     edges = np.array([numbers.edge_hz for numbers in recordings])
-    doubts = [f"{n.path}: {sentence}" for n in recordings for sentence in n.doubts]
+    doubts = _clocks([(n.path, n.clock, n.rate_hz, n.lasts_s) for n in recordings])
+    doubts += [f"{n.path}: {sentence}" for n in recordings for sentence in n.doubts]
     doubts += _short([n.path for n in recordings], [n.lasts_s for n in recordings])
     doubts += _off(
         recordings, edges, RATE_FACTOR, "its spectrum reaches {:.0f} Hz", "another rate?"
     )
-    return doubts + _off(
-        recordings, rms, LEVEL_FACTOR, "its RMS is {:.3g}", "another unit or gain?"
-    )
+    doubts += _off(recordings, rms, LEVEL_FACTOR, "its RMS is {:.3g}", "another unit or gain?")
+    return SignalSurvey(doubts, rate_groups([numbers.rate_hz for numbers in recordings]))
 
 
-def short_doubts(dataset: Dataset) -> list[str]:
-    """Sentences about recordings so short that they shorten every window."""
-    every = range(len(dataset.samples))
-    lasts_s = [samples / rate_hz for samples, rate_hz in read_durations(dataset, list(every))]
-    return _short([sample.path for sample in dataset.samples], lasts_s)
+def rate_groups(rates_hz: Sequence[float]) -> list[RateGroup]:
+    """The rates from the lowest to the highest, nearly equal ones together."""
+    groups: list[list[float]] = []
+    for rate in sorted(rates_hz):
+        if groups and rate <= groups[-1][0] * (1 + SAME_RATE):
+            groups[-1].append(rate)
+        else:
+            groups.append([rate])
+    return [RateGroup(group[0], group[-1], len(group)) for group in groups]
+
+
+def length_doubts(dataset: Dataset) -> list[str]:
+    """Sentences about recordings so short that they shorten every window, and about columns of
+    times whose unit is not known."""
+    clocks = []
+    for index, sample in enumerate(dataset.samples):
+        one = read_sample(dataset, index)
+        clocks.append((sample.path, one.clock, one.rate_hz, len(one.signal) / one.rate_hz))
+    return [*_clocks(clocks), *_short([one[0] for one in clocks], [one[3] for one in clocks])]
 
 
 def clipped_samples(signal: NDArray[np.floating]) -> int:
@@ -98,7 +144,8 @@ def _numbers(path: str, recording: Recording) -> _Numbers:
         doubts += _axis_doubts(recording.signal[:, axis], recording.rate_hz, name)
     rms = float(np.sqrt(np.mean(centred**2)))
     lasts_s = len(signal) / recording.rate_hz
-    return _Numbers(path, rms, max(edge, 1) / lasts_s, lasts_s, doubts)
+    edge_hz = max(edge, 1) / lasts_s
+    return _Numbers(path, recording.rate_hz, recording.clock, rms, edge_hz, lasts_s, doubts)
 
 
 def _axis_doubts(signal: NDArray[np.float32], rate_hz: float, axis: str) -> list[str]:
@@ -112,6 +159,22 @@ def _axis_doubts(signal: NDArray[np.float32], rate_hz: float, axis: str) -> list
     if still >= max(STILL_SAMPLES, STILL_S * rate_hz):
         doubts.append(f"axis {axis} stands still for {1000 * still / rate_hz:.0f} ms: a dropout?")
     return doubts
+
+
+def _clocks(recordings: Sequence[tuple[str, str, float, float]]) -> list[str]:
+    """One sentence for each column of times, of (path, column, rate in Hz, length in s), that may
+    be in milliseconds where seconds are taken."""
+    doubtful: dict[str, tuple[str, float, float]] = {}
+    for path, column, rate_hz, lasts_s in recordings:
+        if column and may_be_milliseconds(rate_hz, lasts_s):
+            doubtful.setdefault(column, (path, rate_hz, lasts_s))
+    return [
+        f"{path}: column {column!r} names no unit and is taken for seconds: {rate_hz:.4g} Hz for "
+        f"{lasts_s:.4g} s; in milliseconds it is {1000 * rate_hz:.5g} Hz for {lasts_s / 1000:.4g} "
+        "s: call it time_s or time_ms in each file, or give rate_hz under [vibration] in "
+        "dataset.toml"
+        for column, (path, rate_hz, lasts_s) in doubtful.items()
+    ]
 
 
 def _short(paths: list[str], lasts_s: list[float]) -> list[str]:

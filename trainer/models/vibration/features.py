@@ -33,6 +33,8 @@ FeatureSet = Literal["raw", "spectrum", "envelope", "both", "all"]
 Level = Literal["shape", "absolute"]
 
 WINDOW_S = 1.0
+LEAST_WINDOW = 16
+"""Samples of a window at least: a second of a slow log has fewer."""
 WINDOW_TURNS = 10
 """A window lasts a second, and ten turns of the slowest shaft: this separates orders 1/10 apart."""
 
@@ -65,6 +67,7 @@ def window_spec(split: Split, config: FitConfig) -> VibrationInput:
     durations = read_durations(split.dataset, every)
     shortest = min(int(samples * shaped.rate_hz / rate) for samples, rate in durations)
     wanted = round(shaped.rate_hz * max(WINDOW_S, _turns_s(speeds(split, every))))
+    wanted = max(wanted, LEAST_WINDOW)
     window = config.vibration.window_samples or min(wanted, shortest)
     hop = config.vibration.hop_samples or max(1, window // 2)
     return shaped.model_copy(
@@ -162,7 +165,10 @@ def _turns_s(speeds: Sequence[float | None]) -> float:
 
 
 def _envelope_hz(rate_hz: float) -> tuple[float, float]:
-    return ENVELOPE_HZ[0], min(ENVELOPE_HZ[1], 0.1 * rate_hz)
+    """The lowest and the highest frequency, an octave apart at least: at 20 Hz the lowest of a fast
+    recording would be the highest."""
+    high = min(ENVELOPE_HZ[1], 0.1 * rate_hz)
+    return min(ENVELOPE_HZ[0], high / 2), high
 
 
 def _features(split: Split, index: int, spec: VibrationInput) -> NDArray[np.float64]:

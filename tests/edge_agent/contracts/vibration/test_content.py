@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge_agent.contracts.core.errors import InputError
-from edge_agent.contracts.vibration.content import content_of, scopes, time_unit_s
+from edge_agent.contracts.vibration.content import content_of, is_ramp, scopes
 
 A, B = np.arange(6.0), np.ones(6)
 PATH = Path("a.npz")
@@ -29,26 +29,49 @@ def test_the_scopes_of_a_field_end_with_the_file() -> None:
     assert scopes("x") == [""]
 
 
+def test_a_steady_ramp_is_told_from_vibration_and_from_a_slow_rise() -> None:
+    turns = np.linspace(0, 40, 2000)
+    noise = np.random.default_rng(1).normal(size=2000)
+    bend = np.linspace(0, 1, 2000) ** 2
+    for ramp in (turns, -turns, np.floor(turns * 10)):
+        assert is_ramp(ramp.astype(np.float32))
+    for other in (noise, turns + noise, bend, np.ones(2000), turns[:20]):
+        assert not is_ramp(other.astype(np.float32))
+
+
+def test_a_ramp_is_named_unless_nothing_else_is_there() -> None:
+    rows = np.arange(100.0)
+    wave = np.sin(rows)
+    assert content_of({"n": rows, "x": wave}, PATH).ramps == ["n"]
+    assert content_of({"n": rows}, PATH).ramps == []
+
+
 def test_a_stated_rate_goes_before_times_and_a_number_named_rate() -> None:
     times = {"x": A, "t": A / 50}
     stated = content_of({**times, "sampling_rate": 100, "rate": 25}, PATH)
     assert stated.stated_hz(["x"], PATH) == 100
     timed = content_of({**times, "rate": 25}, PATH)
     assert timed.stated_hz(["x"], PATH) is None
-    assert timed.implied_hz(["x"], PATH) == pytest.approx(50)
-    assert content_of({"x": A, "rate": 25}, PATH).implied_hz(["x"], PATH) == 25
-    assert content_of({"x": A}, PATH).implied_hz(["x"], PATH) is None
+    clock = timed.beside(["x"], PATH)
+    assert clock is not None
+    assert clock.rate_hz(None, PATH) == pytest.approx(50)
+    bare = content_of({"x": A, "rate": 25}, PATH)
+    assert bare.beside(["x"], PATH) is None
+    assert bare.number_named_rate() == 25
+    assert content_of({"x": A}, PATH).number_named_rate() is None
+
+
+def test_of_two_columns_of_times_the_one_with_a_unit_counts() -> None:
+    content = content_of({"x": A, "time": A, "time_ms": A * 0.5}, PATH)
+    clock = content.beside(["x"], PATH)
+    assert clock is not None
+    assert clock.rate_hz(None, PATH) == pytest.approx(2000)
 
 
 def test_times_that_lost_samples_are_refused_where_they_would_say_the_rate() -> None:
     lost = np.array([0.0, 0.01, 0.02, 0.03, 5.0, 5.01])
-    content = content_of({"x": A, "t": lost}, PATH)
+    content = content_of({"x": A, "t_s": lost}, PATH)
     with pytest.raises(InputError, match=r"jumps by 4\.97 s after row 4"):
-        content.implied_hz(["x"], PATH)
-
-
-@pytest.mark.parametrize(
-    ("name", "unit_s"), [("t", 1), ("Time (ms)", 1e-3), ("time_us", 1e-6), ("torque", 0)]
-)
-def test_columns_of_times_are_known_by_their_names(name: str, unit_s: float) -> None:
-    assert time_unit_s(name) == unit_s
+        content.beside(["x"], PATH)
+    with pytest.raises(InputError, match=r"jumps by 4\.97 after row 4"):
+        content_of({"x": A, "t": lost}, PATH).beside(["x"], PATH)

@@ -52,6 +52,14 @@ def test_a_top_speed_needs_the_speed_of_every_recording() -> None:
     assert top_speed([]) is None
 
 
+@pytest.mark.parametrize("rate_hz", [1.0, 12.5, 20.0, 50.0, 25_600.0])
+def test_every_rate_has_an_envelope(rate_hz: float) -> None:
+    spec = SPEC.model_copy(update={"rate_hz": rate_hz})
+    envelope = class_views(spec, "envelope", "shape", top_rpm=None)[0]
+    assert isinstance(envelope, EnvelopeView)
+    assert 0 < envelope.low < envelope.high <= 0.1 * rate_hz
+
+
 def test_a_known_speed_puts_the_envelope_into_orders() -> None:
     (spectrum, envelope) = class_views(SPEC, "both", "shape", top_rpm=600)
     assert isinstance(spectrum, SpectrumView)
