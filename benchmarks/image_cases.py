@@ -30,7 +30,7 @@ from benchmarks.twin_strips import write_strips
 from edge_agent.contracts.image.input import ImageInput, part_shown, place_of
 from edge_agent.contracts.run_folder.metrics import Metric
 from trainer.config.fit import Scalar
-from trainer.data.image.masks import as_picture
+from trainer.data.image.masks import as_picture, picture_mask
 from trainer.data.prepare import read_picture
 from trainer.data.samples import Dataset
 from trainer.data.split import Split
@@ -187,12 +187,15 @@ def _cost_rows(case: Case, parts: list[Part]) -> list[Row]:
 
 def _mask(dataset: Dataset, index: int, spec: ImageInput | None) -> NDArray[np.bool_]:
     """The image's own mask or the one beside it; nothing where the part is good."""
-    own = dataset.samples[index].mask
-    path = dataset.root / own if own else dataset.file(index).with_suffix(".png")
+    path = dataset.file(index).with_suffix(".png")
     known = path.is_file() and path != dataset.file(index)
-    pixels = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) if known else None
-    if pixels is None:
-        return np.zeros((MASK_PX, MASK_PX), np.bool_)
+    if dataset.samples[index].masks:
+        pixels = picture_mask(dataset, index)
+    else:
+        beside = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) if known else None
+        if beside is None:
+            return np.zeros((MASK_PX, MASK_PX), np.bool_)
+        pixels = np.asarray(beside, np.uint8)
     if spec and (spec.align or spec.cut_out):
         place = place_of(read_picture(dataset, index), spec)
         pixels = part_shown(as_picture(np.asarray(pixels, np.uint8)), place, spec)[:, :, 0]

@@ -40,4 +40,4 @@ def test_a_trainer_reads_the_table_with_its_lots(tmp_path: Path) -> None:
     dataset = load_dataset(tmp_path)
     assert dataset.good == ["good"]
     assert set(dataset.groups()) == {"lot-0", "lot-1"}
-    assert {sample.mask for sample in dataset.samples} == {""}
+    assert {sample.masks for sample in dataset.samples} == {()}

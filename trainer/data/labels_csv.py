@@ -103,7 +103,7 @@ def _sample_of(root: Path, row: dict[str, str], config: DatasetConfig, where: st
         fold=row[config.fold] if config.fold else "",
         split=split_of(split),
         rate_hz=_rate(row.get("rate_hz", ""), where),
-        mask=_inside(root, row["mask"]) if row.get("mask") else "",
+        masks=(_inside(root, row["mask"]),) if row.get("mask") else (),
         conditions={k: v for k, v in row.items() if k not in ("path", "label")},
     )
 

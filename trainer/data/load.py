@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from fnmatch import fnmatch
 from pathlib import Path
 
 from edge_agent.contracts.core.errors import ConfigError, DatasetError, InputError
-from edge_agent.contracts.core.folder_scan import FolderScan, count_by_reason
+from edge_agent.contracts.core.folder_scan import FolderScan, LeftOut, count_by_reason
 from edge_agent.contracts.core.suggestion import did_you_mean
 from edge_agent.contracts.core.toml import read_toml
 from edge_agent.contracts.vibration.recordings import Signals, recording_signals
@@ -16,7 +17,7 @@ from trainer.data.labels_csv import read_labels, refuse_other_case, with_folder_
 from trainer.data.layout_notes import layout_notes
 from trainer.data.layouts.class_folders import read_class_folders
 from trainer.data.layouts.detect import detect, scan_files
-from trainer.data.layouts.mask_files import find_masks
+from trainer.data.layouts.mask_files import FoundMasks, find_masks
 from trainer.data.process.row_samples import process_dataset
 from trainer.data.samples import Dataset, Sample
 from trainer.data.vibration.common_axes import common_axes, without_ramps
@@ -85,9 +86,10 @@ def _from_folders(root: Path, config: DatasetConfig, decisions: tuple[str, ...])
     _refuse_columns_without_csv(root, config)
     layout = read_class_folders(root, _included(root, config), config.kind)
     samples = tuple(
-        Sample(one.path, one.label, split=one.split, mask=one.mask) for one in layout.samples
+        Sample(one.path, one.label, split=one.split, masks=one.masks) for one in layout.samples
     )
     left_out = tuple(layout.left_out)
+    decisions = (*decisions, *_of_masks(samples), *layout.notes)
     if not samples:
         reasons = "; ".join(count_by_reason(left_out)[:3])
         what = f"no samples ({reasons})" if reasons else "no samples"
@@ -116,26 +118,32 @@ def _from_csv(root: Path, config: DatasetConfig, decisions: tuple[str, ...]) -> 
     missing = tuple(sample.path for sample in included if not (root / sample.path).is_file())
     _refuse_nothing(root, included, there)
     there, found = _with_masks(root, config, there)
-    if found:
-        decisions = (*decisions, f"{found} masks recognised; they are no samples")
+    decisions = (*decisions, *(_of_masks(there) if found.owner else []), *found.notes)
     unlisted = _unlisted(root, config, [*included, *there])
-    return Dataset(root, config, there, decisions, missing, unlisted)
+    left_out = tuple(LeftOut(mask, found.why[mask]) for mask in found.unclear)
+    return Dataset(root, config, there, decisions, missing, unlisted, left_out)
 
 
 def _with_masks(
     root: Path, config: DatasetConfig, samples: tuple[Sample, ...]
-) -> tuple[tuple[Sample, ...], int]:
-    """The samples with the masks that lie beside them, and how many were found; as they are where
-    the list names masks itself. Masks may be among what `exclude` leaves out of the samples.
+) -> tuple[tuple[Sample, ...], FoundMasks]:
+    """The samples with the masks that lie beside them, and what was found; as they are where the
+    list names masks itself. Masks may be among what `exclude` leaves out of the samples.
     """
-    if config.kind != "image" or any(one.mask for one in samples):
-        return samples, 0
+    if config.kind != "image" or any(one.masks for one in samples):
+        return samples, FoundMasks()
     listed = {one.path for one in samples}
-    masks = find_masks(root, scan_files(root, config.kind).files)
-    mask_of = {
-        picture: mask for mask, picture in masks.items() if picture in listed and mask not in listed
-    }
-    return tuple(replace(one, mask=mask_of.get(one.path, "")) for one in samples), len(mask_of)
+    found = find_masks(root, scan_files(root, config.kind).files, listed)
+    masks_of = found.masks_of()
+    return tuple(replace(one, masks=masks_of.get(one.path, ())) for one in samples), found
+
+
+def _of_masks(samples: Sequence[Sample]) -> list[str]:
+    """How many masks the samples have, and how many samples have several."""
+    count = sum(len(one.masks) for one in samples)
+    several = sum(len(one.masks) > 1 for one in samples)
+    joined = f"; {several} pictures have several, which are joined" if several else ""
+    return [f"{count} masks recognised; they are no samples{joined}"] if count else []
 
 
 def _excluded(path: str, globs: list[str]) -> bool:
@@ -155,7 +163,9 @@ def _refuse_nothing(root: Path, listed: list[Sample], there: tuple[Sample, ...])
 def _unlisted(root: Path, config: DatasetConfig, listed: list[Sample]) -> int:
     if not config.labels:
         return 0
-    known = {sample.path for sample in listed} | {sample.mask for sample in listed}
+    known = {sample.path for sample in listed} | {
+        mask for sample in listed for mask in sample.masks
+    }
     known.add(config.labels)
     return sum(
         path not in known and not _excluded(path, config.exclude)

@@ -25,7 +25,7 @@ class Sample:
     """One file, or a stretch of a recording; `path` is relative to the data set.
 
     group: no split may cut it (empty: the sample stands alone); fold, split: as given, or empty;
-    span: the part of the recording, as fractions of its length; mask: a picture of the defect;
+    span: the part of the recording, as fractions of its length; masks: pictures of its defects;
     value: what a regression predicts, its label being the name of that quantity;
     row: its row in the process table, from 0.
     """
@@ -37,7 +37,7 @@ class Sample:
     split: str = ""
     rate_hz: float | None = None
     span: tuple[float, float] = (0.0, 1.0)
-    mask: str = ""
+    masks: tuple[str, ...] = ()
     value: float | None = None
     row: int = -1
     conditions: Mapping[str, str] = field(default_factory=dict, hash=False)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.run_folder.metrics import Metric
-from trainer.data.image.masks import mask_as_shown, read_mask
+from trainer.data.image.masks import mask_as_shown, picture_mask
 from trainer.data.prepare import read_picture
 from trainer.evaluation.held_out import HeldOut
 from trainer.evaluation.withheld import show_no_part
@@ -121,7 +121,7 @@ def localisation_figures(held_out: HeldOut) -> dict[str, dict[str, object]]:
     spec, dataset = held_out.spec.input, held_out.split.dataset
     samples = [dataset.samples[int(index)] for index in held_out.split.test]
     bad = dataset.is_bad()[held_out.split.test]
-    known = np.array([bool(sample.mask) for sample in samples]) | ~bad
+    known = np.array([bool(sample.masks) for sample in samples]) | ~bad
     if not isinstance(spec, ImageInput) or spec.tiles.count > 1:
         return {}
     known &= ~show_no_part(held_out.inputs, held_out.split.test, held_out.spec)
@@ -133,9 +133,9 @@ def localisation_figures(held_out: HeldOut) -> dict[str, dict[str, object]]:
     for row, (_, heat, *_) in zip(rows, forward(held_out.network, shown, 1), strict=True):
         mask = np.zeros((spec.shape[0], spec.shape[1]), bool)
         if bad[row]:
-            drawn = read_mask(dataset.root / samples[row].mask)
-            frame = partial(read_picture, dataset, int(held_out.split.test[row]))
-            mask = mask_as_shown(drawn, spec, frame) > 127
+            index = int(held_out.split.test[row])
+            frame = partial(read_picture, dataset, index)
+            mask = mask_as_shown(picture_mask(dataset, index), spec, frame) > 127
         heats.append(fitted(heat.reshape(heat.shape[1:3]), mask.shape))
         masks.append(mask)
         groups.append(samples[row].group or samples[row].path)

@@ -16,7 +16,7 @@ from edge_agent.contracts.run_folder.metrics import Metric
 from trainer.config.fit import FitConfig
 from trainer.console.progress import Progress, SilentProgress
 from trainer.data.image.cut_paste import cut_paste, guess_mask
-from trainer.data.image.masks import read_mask
+from trainer.data.image.masks import picture_mask
 from trainer.data.image.perlin_noise import blotched
 from trainer.data.prepare import read_picture
 from trainer.data.samples import Sample
@@ -192,9 +192,8 @@ def _sources(split: Split, label: str, seed: int, progress: Progress) -> Sources
     pictures = {index: _sized(read_picture(dataset, index), size) for index in (*good, *bad)}
     masks = []
     for index in bad:
-        mask = dataset.samples[index].mask
-        if mask:
-            masks.append(_sized(read_mask(dataset.root / mask), size))
+        if dataset.samples[index].masks:
+            masks.append(_sized(picture_mask(dataset, index), size))
         else:
             masks.append(guess_mask(pictures[index], [pictures[g] for g in good[:50]]))
     return Sources([pictures[g] for g in good], [pictures[b] for b in bad], masks, seed, progress)

@@ -116,10 +116,10 @@ def _jpeg(payload: bytes, header: PictureHeader, where: str) -> Image:
         pixels = simplejpeg.decode_jpeg(payload, "RGB", fastdct=False, fastupsample=False)
     except (ValueError, LookupError, MemoryError) as error:
         raise InputError(f"damaged JPEG: {error}", where=where, cure=AGAIN) from error
-    return _upright(np.asarray(pixels, np.uint8), header.orientation)
+    return upright(np.asarray(pixels, np.uint8), header.orientation)
 
 
-def _upright(image: Image, orientation: int) -> Image:
+def upright(image: Image, orientation: int) -> Image:
     """Apply an EXIF orientation (CIPA DC-008, tag 274): mirrored, then turned."""
     if orientation in (2, 4, 5, 7):
         image = image[:, ::-1]

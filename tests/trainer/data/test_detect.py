@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -11,6 +12,8 @@ from trainer.data.layouts.good_names import meaning
 from trainer.data.load import load_dataset
 
 Make = Callable[[dict[str, int]], Path]
+
+DRAWN = cv2.imencode(".png", np.eye(24, dtype=np.uint8) * 255)[1].tobytes()
 
 
 def test_class_folders_are_labels(images: Make) -> None:
@@ -35,12 +38,12 @@ def test_train_and_test_folders_are_splits(images: Make) -> None:
 def test_good_only_training_folders_make_an_anomaly_task_with_masks(images: Make) -> None:
     root = images({"train/good": 3, "test/good": 1, "test/crack": 2, "ground_truth/crack": 2})
     for mask in (root / "ground_truth" / "crack").iterdir():
-        mask.rename(mask.with_name(f"{mask.stem}_mask.png"))
+        mask.rename(mask.with_name(f"{mask.stem}_mask.png")).write_bytes(DRAWN)
     dataset = load_dataset(root)
     assert dataset.config.task == "image-anomaly"
     assert dataset.counts() == {"crack": 2, "good": 4}
     crack = next(s for s in dataset.samples if s.label == "crack")
-    assert crack.mask == f"ground_truth/crack/{Path(crack.path).stem}_mask.png"
+    assert crack.masks == (f"ground_truth/crack/{Path(crack.path).stem}_mask.png",)
 
 
 def test_recordings_in_class_folders_are_a_vibration_task(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_a_foreign_layout_is_named(paths: list[str], name: str) -> None:
     ],
 )
 def test_a_mask_belongs_to_the_picture_of_its_stem(tmp_path: Path, mask: str, picture: str) -> None:
-    assert find_masks(tmp_path, ["test/cut/000.png", mask]) == {mask: picture}
+    assert find_masks(tmp_path, ["test/cut/000.png", mask]).owner == {mask: picture}
 
 
 def test_a_folder_of_drawings_with_the_names_of_pictures_holds_masks(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_a_folder_of_drawings_with_the_names_of_pictures_holds_masks(tmp_path: P
             name = f"{'g' if folder == 'good' else 'c'}{place}.png"
             cv2.imwrite(str(tmp_path / folder / name), picture)
     paths = scan_folder(tmp_path, frozenset({".png"})).files
-    assert find_masks(tmp_path, paths) == {
+    assert find_masks(tmp_path, paths).owner == {
         f"zeichnung/c{place}.png": f"cut/c{place}.png" for place in range(3)
     }
 
@@ -97,7 +97,7 @@ def test_a_split_inside_a_wrapper_folder_is_a_split(tmp_path: Path) -> None:
 
 def test_a_good_part_has_no_mask_of_a_defect(tmp_path: Path) -> None:
     paths = ["test/good/000.png", "test/cut/000.png", "ground_truth/cut/000.png"]
-    assert find_masks(tmp_path, paths) == {"ground_truth/cut/000.png": "test/cut/000.png"}
+    assert find_masks(tmp_path, paths).owner == {"ground_truth/cut/000.png": "test/cut/000.png"}
 
 
 def test_files_get_label_and_split_from_their_folders(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def test_masks_are_no_samples_and_belong_to_their_picture(tmp_path: Path, masks:
     write(tmp_path, *numbered("ok/a{}.jpg"), *numbered("bad/b{}.jpg"), *numbered(masks))
     dataset = load_dataset(tmp_path)
     assert dataset.counts() == {"bad": 4, "ok": 4}
-    assert {sample.label: bool(sample.mask) for sample in dataset.samples} == {
+    assert {sample.label: bool(sample.masks) for sample in dataset.samples} == {
         "bad": True,
         "ok": False,
     }

@@ -195,7 +195,8 @@ def test_auto_takes_the_usual_model_where_one_for_small_defects_must_shrink(
     mask[40:44, 40:44] = 255
     cv2.imwrite(str(few.dataset.root / "mask.png"), mask)
     samples = [
-        replace(one, mask="mask.png" if one.label == "crack" else "") for one in few.dataset.samples
+        replace(one, masks=("mask.png",) if one.label == "crack" else ())
+        for one in few.dataset.samples
     ]
     split = replace(few, dataset=replace(few.dataset, samples=tuple(samples)))
     asked = FitConfig(target="rpi4", budget_ms=1e6, image=ImageTable(size_px=96))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -9,7 +10,8 @@ from pathlib import Path, PurePosixPath
 from edge_agent.contracts.core.errors import DatasetError
 from edge_agent.contracts.core.folder_scan import FolderScan, LeftOut
 from trainer.data.layouts.good_names import meaning
-from trainer.data.layouts.mask_files import find_masks
+from trainer.data.layouts.mask_files import FoundMasks, find_masks
+from trainer.data.layouts.mask_owners import is_mask_folder
 from trainer.data.layouts.split_names import split_of
 
 WRAPPERS = frozenset({"images", "image", "imgs", "img", "pictures", "data", "jpegimages", "photos"})
@@ -26,25 +28,26 @@ class FolderSample:
     path: str
     label: str
     split: str = ""
-    mask: str = ""
+    masks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class FolderLayout:
-    """samples; left_out: the files that are none; masks: how many belong to a sample; above: the
-    folders above the classes, which say nothing of them.
+    """samples; left_out: the files that are none; masks: how many there are; above: the
+    folders above the classes, which say nothing of them; notes: what is to be said of masks.
     """
 
     samples: list[FolderSample]
     left_out: list[LeftOut]
     masks: int = 0
     above: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def read_class_folders(root: Path, scan: FolderScan, kind: str) -> FolderLayout:
     """What the folders of `scan` say of its files."""
-    masks = find_masks(root, scan.files) if kind == "image" else {}
-    pictures = [path for path in scan.files if path not in masks]
+    found = find_masks(root, scan.files) if kind == "image" else FoundMasks()
+    pictures = [path for path in scan.files if path not in found.owner and path not in found.why]
     outer = _wrapper([PurePosixPath(path).parts[:-1] for path in pictures])
     steps = {path: _steps(path, int(outer)) for path in pictures}
     above: tuple[str, ...] = ()
@@ -52,7 +55,7 @@ def read_class_folders(root: Path, scan: FolderScan, kind: str) -> FolderLayout:
         above, steps = _below_the_first(root, steps)
     splits = any(split for split, _ in steps.values())
     wrapper = _wrapper([folders for _, folders in steps.values()])
-    mask_of = {picture: mask for mask, picture in masks.items() if picture}
+    masks_of = found.masks_of()
     samples: list[FolderSample] = []
     left_out = list(scan.left_out)
     for path in pictures:
@@ -64,14 +67,35 @@ def read_class_folders(root: Path, scan: FolderScan, kind: str) -> FolderLayout:
             where = f"in {split} without" if split else "outside any"
             left_out.append(LeftOut(path, f"lies {where} class folder"))
         else:
-            samples.append(FolderSample(path, folders[0], split, mask_of.get(path, "")))
-    left_out += [
-        LeftOut(mask, "looks like a mask, but of no picture that is there")
-        for mask, picture in masks.items()
-        if not picture
-    ]
+            samples.append(FolderSample(path, folders[0], split, masks_of.get(path, ())))
+    samples, like_masks = _without_like_masks(samples)
+    left_out += like_masks
+    left_out += [LeftOut(path, why) for path, why in sorted(found.why.items())]
     left_out += [LeftOut(folder, "a folder without a file") for folder in scan.empty]
-    return FolderLayout(samples, left_out, len(mask_of), above)
+    return FolderLayout(samples, left_out, len(found.owner), above, tuple(found.notes))
+
+
+def _without_like_masks(
+    samples: list[FolderSample],
+) -> tuple[list[FolderSample], list[LeftOut]]:
+    """The samples without a class that is named like masks and has the names of pictures of other
+    classes, and its pictures: it may be one of masks that do not look drawn.
+    """
+    stems: dict[str, set[str]] = defaultdict(set)
+    for one in samples:
+        stems[one.label].add(PurePosixPath(one.path).stem)
+    doubtful = {
+        label
+        for label in stems
+        if is_mask_folder(label)
+        and stems[label] <= set().union(*(stems[other] for other in stems if other != label))
+    }
+    why = (
+        "lies in a class named like masks, has the name of a picture of another class, and does "
+        "not look like a mask: save masks in black and white, or give the folder another name"
+    )
+    left_out = [LeftOut(one.path, why) for one in samples if one.label in doubtful]
+    return [one for one in samples if one.label not in doubtful], left_out
 
 
 def _steps(path: str, outer: int) -> Steps:
@@ -149,6 +173,10 @@ def _lots_in_one_folder(folders: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
 
 
 def _wrapper(folders: Sequence[tuple[str, ...]]) -> bool:
-    """Whether all files that lie in a folder lie in one whose name is no class."""
+    """Whether all files that lie in a folder lie in one whose name is no class: one that is called
+    like masks and holds every picture holds pictures of labels, or of masks.
+    """
     firsts = {one[0].casefold() for one in folders if one}
-    return len(firsts) == 1 and firsts <= WRAPPERS
+    if len(firsts) != 1:
+        return False
+    return firsts <= WRAPPERS or (all(folders) and is_mask_folder(next(iter(firsts))))

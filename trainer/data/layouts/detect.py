@@ -71,14 +71,12 @@ def detect(root: Path, *, grouped: bool = False) -> tuple[DatasetConfig, list[st
     if not layout.samples:
         _refuse_tables(root, scan.files)
         raise DatasetError(
-            f"{len(scan.files)} {kind} files, but no class folders",
+            f"{_counted_files(scan, layout, kind)}, but no class folders",
             where=str(root),
             cure="put them into one folder per class, or write labels.csv with path,label",
         )
     task, why = _task(kind, layout.samples)
     config, decisions = _configured(root, task, kind, {one.label for one in layout.samples}, None)
-    if layout.masks:
-        decisions.append(f"{layout.masks} masks recognised; they are no samples")
     if layout.above:
         above = ", ".join(layout.above[:5])
         decisions.append(
@@ -86,6 +84,12 @@ def detect(root: Path, *, grouped: bool = False) -> tuple[DatasetConfig, list[st
             "write labels.csv with path,label,group"
         )
     return config, [f"no dataset.toml: {why}, so task = {task!r}", *decisions]
+
+
+def _counted_files(scan: FolderScan, layout: FolderLayout, kind: str) -> str:
+    """`40 image files and 40 masks`."""
+    masks = f" and {layout.masks} masks" if layout.masks else ""
+    return f"{len(scan.files) - layout.masks} {kind} files{masks}"
 
 
 def good_labels(root: Path, task: str, labels: set[str]) -> tuple[list[str], str]:

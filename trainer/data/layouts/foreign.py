@@ -14,7 +14,11 @@ _FORMATS: tuple[tuple[str, str, str], ...] = (
     (r"(coco\.json|(^|/)instances_[^/]*\.json)$", "COCO annotations", _LABELS),
     (r"(^|/)jpegimages/|(^|/)annotations/[^/]+\.xml$", "the layout of Pascal VOC", _LABELS),
     (r"(^|/)(data\.yaml|classes\.txt|obj\.names)$|(^|/)labels/.*\.txt$", "YOLO labels", _LABELS),
-    (r"(^|/)split_csv/", "the layout of VisA", "name the folder Images of one object"),
+    (
+        r"(^|/)split_csv/",
+        "the layout of VisA",
+        "name the folder Data of one object, which holds Images and Masks",
+    ),
     (r"(^|/)label/labels\.txt$|(^|/)label/[^/]*_label\.png$", "the layout of DAGM", _LABELS),
     (r"(^|/)(masks|mask|groundtruth|ground_truth)/", "pictures and masks, but no classes", _LABELS),
     (r"\.tfrecords?$", "TFRecord files", "export the pictures as files in class folders"),

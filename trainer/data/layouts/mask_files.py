@@ -2,62 +2,99 @@
 
 Known: MVTec's ground_truth, folders masks/ or Label/, names like `x_mask.png`, `mask_x.png` or
 `x_GT.png` (KolektorSDD2) and `x_label.bmp` (KolektorSDD), `x.png` beside `x.jpg` (magnetic tile),
-and any folder of drawn pictures whose names are those of pictures in another folder.
+and any folder of drawn pictures whose names are those of pictures in another folder. A name alone
+makes no mask: what is named so must look drawn.
 """
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 
-import numpy as np
+from trainer.data.layouts.mask_look import Told, is_mask_of, may_be_mask, told_by_look
+from trainer.data.layouts.mask_owners import Owners, bare_stem, is_mask_folder
 
-from edge_agent.contracts.core.errors import InputError
-from edge_agent.contracts.image.decode import read_image
-from trainer.data.layouts.good_names import meaning
-
-MASK_FOLDERS = frozenset(
-    {
-        "groundtruth", "gt", "mask", "masks", "segmentation", "segmentations", "segmentationclass",
-        "segmentationobject", "labelmasks", "annotationmasks", "defectmasks", "annotation",
-        "annotations", "label", "labels", "masken", "maske", "masque", "masques", "mascara",
-        "mascaras", "máscaras", "maschere", "maschera", "маски", "маска", "掩码", "掩膜", "マスク",
-    }
-)  # fmt: skip
-_ENDING = re.compile(r"[_\-. ](mask|masks|label|labels|gt|seg|segmentation|groundtruth)$", re.I)
-_BEGINNING = re.compile(r"^(mask|masks|label|gt|seg|segmentation)[_\-. ]", re.I)
-LOOKED_AT = 8
-"""Pairs of one stem that are opened to see whether one of each is a mask."""
-FEW_LEVELS = 8
+NO_PICTURE = "looks like a mask, but of no picture that is there"
+ODD = (
+    "is named or lies like the masks beside it, but does not look like one: save a mask in black "
+    "and white, or move a picture to another folder"
+)
 
 
-def find_masks(root: Path, paths: Sequence[str]) -> dict[str, str]:
-    """Mask -> the picture it belongs to, empty where there is none."""
-    masks = {path: "" for path in paths if _in_mask_folder(path)}
-    pictures = [path for path in paths if path not in masks]
-    stems: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for path in pictures:
-        stems[_key(path)].append(path)
-    for path in pictures:
-        bare = _bare_stem(path)
-        owners = stems.get((str(PurePosixPath(path).parent), bare), [])
-        if bare != PurePosixPath(path).stem and owners:
-            masks[path] = owners[0]
-    masks |= _beside(root, stems, masks)
-    masks |= dict.fromkeys(_drawn_folders(root, pictures, masks), "")
-    owners_of = _owners([path for path in pictures if path not in masks])
-    return {mask: owner or _owner(mask, owners_of) for mask, owner in sorted(masks.items())}
+@dataclass
+class FoundMasks:
+    """owner: mask -> the picture it belongs to, empty where none is known; why: of each mask
+    without a picture, and of what lies among masks and looks like none, what is the matter;
+    unclear: those of them that could be of several pictures; notes: sentences on what names and
+    looks say differently.
+    """
+
+    owner: dict[str, str] = field(default_factory=dict)
+    why: dict[str, str] = field(default_factory=dict)
+    unclear: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def masks_of(self) -> dict[str, tuple[str, ...]]:
+        """Picture -> its masks, of which there may be several."""
+        masks: dict[str, tuple[str, ...]] = defaultdict(tuple)
+        for mask, picture in self.owner.items():
+            if picture:
+                masks[picture] += (mask,)
+        return dict(masks)
 
 
-def _in_mask_folder(path: str) -> bool:
-    folders = PurePosixPath(path).parts[:-1]
-    return any(_bare(folder) in MASK_FOLDERS for folder in folders)
+def find_masks(root: Path, paths: Sequence[str], listed: Collection[str] = ()) -> FoundMasks:
+    """The masks among `paths`. listed: the pictures of a list, which are no masks, and the only
+    ones that have some; empty where there is no list.
+    """
+    found = FoundMasks()
+    samples = set(listed)
+    for name, named in _named(paths, samples).items():
+        told = told_by_look(named, partial(may_be_mask, root))
+        _take(found, told)
+        if not told.masks:
+            found.notes.append(
+                f"{len(named)} pictures are named like masks ({name}), but look like photographs: "
+                f"they are no masks{_but(told)}"
+            )
+    _take_pairs(root, found, [path for path in paths if not _is_known(found, path)], samples)
+    for drawn in _drawn_folders(root, [p for p in paths if not _is_known(found, p)], samples):
+        _take(found, drawn)
+    _find_owners(found, samples or {path for path in paths if not _is_known(found, path)})
+    return found
 
 
-def _bare(name: str) -> str:
-    return re.sub(r"[\W_]+", "", name.casefold())
+def _is_known(found: FoundMasks, path: str) -> bool:
+    return path in found.owner or path in found.why
+
+
+def _take(found: FoundMasks, told: Told) -> None:
+    found.owner |= dict.fromkeys(told.masks, "")
+    found.why |= dict.fromkeys(told.odd, ODD)
+
+
+def _but(told: Told) -> str:
+    return f", also {told.few[0]}, which looks like a mask" if told.few else ""
+
+
+def _named(paths: Sequence[str], samples: Collection[str]) -> dict[str, list[str]]:
+    """The pictures that are named like masks, by the name of the folder or by the file's."""
+    named: dict[str, list[str]] = defaultdict(list)
+    stems = {_key(path) for path in paths}
+    for path in paths:
+        pure = PurePosixPath(path)
+        folder = next((one for one in pure.parts[:-1] if is_mask_folder(one)), "")
+        bare = bare_stem(path)
+        if path in samples:
+            continue
+        if folder:
+            named[f"folder {folder}"].append(path)
+        elif bare != pure.stem and (str(pure.parent), bare) in stems:
+            named[f"{pure.stem.replace(bare, 'NAME')}{pure.suffix}"].append(path)
+    return named
 
 
 def _key(path: str) -> tuple[str, str]:
@@ -65,43 +102,48 @@ def _key(path: str) -> tuple[str, str]:
     return str(pure.parent), pure.stem
 
 
-def _beside(
-    root: Path, stems: dict[tuple[str, str], list[str]], known: dict[str, str]
-) -> dict[str, str]:
-    """Pairs `x.jpg` and `x.png` of which every second one shows a few levels only."""
+def _take_pairs(
+    root: Path, found: FoundMasks, pictures: Sequence[str], samples: Collection[str]
+) -> None:
+    """Pairs `x.jpg` and `x.png`, of which the second one is a mask or another picture."""
+    stems: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for path in pictures:
+        stems[_key(path)].append(path)
     pairs = [
-        sorted(paths, key=lambda path: path.lower().endswith((".png", ".bmp")))
-        for paths in stems.values()
-        if len(paths) == 2 and not any(path in known for path in paths)
+        sorted(both, key=lambda path: path.lower().endswith((".png", ".bmp")))
+        for both in stems.values()
+        if len(both) == 2
     ]
-    step = max(1, len(pairs) // LOOKED_AT)
-    if not pairs or not all(_is_drawn(root, *pair) for pair in pairs[::step]):
-        return {}
-    return {mask: picture for picture, mask in pairs}
+    picture_of = {mask: picture for picture, mask in pairs if mask not in samples}
+    masks = list(picture_of)
+    told = told_by_look(masks, partial(_is_drawing, root, picture_of))
+    _take(found, told)
+    if masks and not told.masks and not samples:
+        found.notes.append(
+            f"{len(masks)} pairs of one name, as {picture_of[masks[0]]} and {masks[0]}, are taken "
+            f"as two pictures each{_but(told)}"
+        )
 
 
-def _bare_stem(path: str) -> str:
-    """The stem without what marks a mask."""
-    return _BEGINNING.sub("", _ENDING.sub("", PurePosixPath(path).stem))
-
-
-def _drawn_folders(root: Path, pictures: Sequence[str], known: dict[str, str]) -> list[str]:
+def _drawn_folders(root: Path, pictures: Sequence[str], samples: Collection[str]) -> list[Told]:
     """The pictures of folders that hold drawings of what lies in other folders, name by name."""
     folders: dict[str, list[str]] = defaultdict(list)
-    for path in pictures:
-        if path not in known:
-            folders[str(PurePosixPath(path).parent)].append(path)
     homes: dict[str, dict[str, str]] = defaultdict(dict)
+    for path in pictures:
+        pure = PurePosixPath(path)
+        homes[pure.stem][str(pure.parent)] = path
+        if path not in samples:
+            folders[str(pure.parent)].append(path)
+    found: list[Told] = []
     for folder, paths in folders.items():
-        for path in paths:
-            homes[PurePosixPath(path).stem][folder] = path
-    found: list[str] = []
-    for folder, paths in folders.items():
-        pairs = [(_elsewhere(homes.get(_bare_stem(path), {}), folder), path) for path in paths]
-        step = max(1, len(pairs) // LOOKED_AT)
-        if all(owner for owner, _ in pairs) and all(_is_drawn(root, *p) for p in pairs[::step]):
-            found += paths
+        owner = {path: _elsewhere(homes.get(bare_stem(path), {}), folder) for path in paths}
+        if all(owner.values()):
+            found.append(told_by_look(paths, partial(_is_drawing, root, owner)))
     return found
+
+
+def _is_drawing(root: Path, owner: Mapping[str, str], path: str) -> bool:
+    return is_mask_of(root, owner[path], path)
 
 
 def _elsewhere(homes: dict[str, str], folder: str) -> str:
@@ -109,33 +151,28 @@ def _elsewhere(homes: dict[str, str], folder: str) -> str:
     return next((path for home, path in reversed(homes.items()) if home != folder), "")
 
 
-def _is_drawn(root: Path, picture: str, mask: str) -> bool:
-    """Whether one of the two has a few levels and the other many."""
-    try:
-        levels = [len(np.unique(read_image(root / path, 16))) for path in (picture, mask)]
-    except InputError:
-        return False
-    return levels[1] <= FEW_LEVELS < levels[0]
+def _find_owners(found: FoundMasks, pictures: Collection[str]) -> None:
+    owners = Owners.of(sorted(pictures))
+    for mask in sorted(found.owner):
+        candidates = owners.candidates(mask)
+        found.owner[mask] = candidates[0] if len(candidates) == 1 else ""
+        if not candidates:
+            found.why[mask] = NO_PICTURE
+        elif len(candidates) > 1:
+            found.unclear.append(mask)
+            found.why[mask] = _unclear(candidates)
+    found.owner = dict(sorted(found.owner.items()))
 
 
-def _owners(pictures: Sequence[str]) -> dict[str, list[str]]:
-    owners: dict[str, list[str]] = defaultdict(list)
-    for path in pictures:
-        owners[PurePosixPath(path).stem].append(path)
-    return owners
-
-
-def _owner(mask: str, owners: dict[str, list[str]]) -> str:
-    """The picture of the same stem that shares most folders with the mask."""
-    stem = PurePosixPath(mask).stem
-    candidates = owners.get(stem) or owners.get(_bare_stem(mask)) or []
-    candidates = [
-        path for path in candidates if meaning(PurePosixPath(path).parent.name) != "good"
-    ] or candidates
-    folders = {_bare(part) for part in PurePosixPath(mask).parts[:-1]} - MASK_FOLDERS
-    shared = [
-        len(folders & {_bare(part) for part in PurePosixPath(p).parts[:-1]}) for p in candidates
-    ]
-    if not candidates or (shared.count(max(shared)) > 1 and len(candidates) > 1):
-        return ""
-    return candidates[shared.index(max(shared))]
+def _unclear(candidates: Sequence[str]) -> str:
+    """Why a mask has no picture though there are some of its name, and what to do."""
+    folders = sorted({str(PurePosixPath(path).parent) for path in candidates})
+    if len(folders) == 1 or "." in folders:
+        return (
+            "looks like a mask, but several pictures have its name "
+            f"({candidates[0]}, {candidates[1]}): name it in the column mask of labels.csv"
+        )
+    return (
+        f"looks like a mask, but a picture of its name lies in {' and in '.join(folders)}: move it "
+        f"into a folder masks/{folders[0]} or masks/{folders[1]}, as its picture lies"
+    )

@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.contracts.core.errors import ConfigError, InputError
+from edge_agent.contracts.core.errors import ConfigError
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
 from trainer.config.fit import FitConfig
 from trainer.data.augment import augment
-from trainer.data.image.masks import read_mask
+from trainer.data.image.masks import picture_mask
 from trainer.data.prepare import InputSpec
 from trainer.data.samples import Dataset
 from trainer.data.split import Split
@@ -104,24 +104,20 @@ class Stack:
 
 
 def suits(dataset: Dataset, config: FitConfig) -> bool:
-    """Whether readable masks mark small defects, or pictures without masks are long strips: the
-    frames, whether or not parts are cut out of them.
+    """Whether masks mark small defects, or pictures without masks are long strips: the frames,
+    whether or not parts are cut out of them. Raises InputError for a mask that cannot be used.
     """
     if _fault(dataset):
         return False
-    bad = [dataset.samples[int(one)] for one in np.flatnonzero(dataset.is_bad())]
-    marked = [one for one in bad if one.mask]
+    bad = [int(one) for one in np.flatnonzero(dataset.is_bad())]
+    marked = [one for one in bad if dataset.samples[one].masks]
     if not marked:
         frames = config.with_image(cut_out=False)
         short, long = sorted(median_sides(dataset, range(len(dataset.samples)), frames))
         return long >= STRIP * short
     if len(marked) < MARKED * len(bad):
         return False
-    masks = evenly([one.mask for one in marked])
-    try:
-        shares = [float((read_mask(dataset.root / one) > 0).mean()) for one in masks]
-    except InputError:
-        return False
+    shares = [float((picture_mask(dataset, one) > 0).mean()) for one in evenly(marked)]
     return 0 < float(np.median(shares)) <= SMALL
 
 
@@ -331,7 +327,7 @@ def _notes(
 
 def _has_masks(training: Training) -> bool:
     samples = training.dataset.samples
-    return any(samples[int(one)].mask for one in training.train.sample)
+    return any(samples[int(one)].masks for one in training.train.sample)
 
 
 def _fault(dataset: Dataset) -> str:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.image.input import ImageInput
-from trainer.data.image.masks import mask_as_shown, read_mask
+from trainer.data.image.masks import mask_as_shown, picture_mask
 from trainer.data.prepare import Prepared, read_picture
 from trainer.models.image.feature_maps import BATCH, Floats
 from trainer.models.image.synthetic_defect_head import Rows, Weights, fit_rows, set_head
@@ -97,10 +97,9 @@ def marked_pictures(
     bad = dataset.is_bad()[prepared.sample]
     for row in np.flatnonzero(bad):
         index = int(prepared.sample[row])
-        name = dataset.samples[index].mask
-        if name:
+        if dataset.samples[index].masks:
             frame = partial(read_picture, dataset, index)
-            drawn = mask_as_shown(read_mask(dataset.root / name), spec, frame)
+            drawn = mask_as_shown(picture_mask(dataset, index), spec, frame)
             shares = drawn.astype(np.float32) / 255
             covered[row] = cv2.resize(shares, shape[::-1], interpolation=cv2.INTER_AREA)
     defects = [label for label in training.labels if label not in dataset.good]

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_agent.contracts.core.errors import ConfigError
+from edge_agent.contracts.core.errors import ConfigError, InputError
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.infer.runtime_choice import open_runtime
 from trainer.config.fit import FitConfig, ImageTable
@@ -100,7 +100,7 @@ def specked(root: Path, side: int = 128, speck: int = 3) -> Path:
 def test_masks_beside_a_list_are_found_though_they_are_excluded(tmp_path: Path) -> None:
     dataset = load_dataset(specked(tmp_path))
     assert len(dataset.samples) == 48
-    assert all(bool(one.mask) == (one.label == "speck") for one in dataset.samples)
+    assert all(bool(one.masks) == (one.label == "speck") for one in dataset.samples)
     assert "24 masks recognised; they are no samples" in dataset.decisions
 
 
@@ -113,7 +113,7 @@ def test_auto_takes_it_where_masks_mark_small_defects(tmp_path: Path) -> None:
 
 def bare(dataset: Dataset) -> Dataset:
     """The same without masks."""
-    return replace(dataset, samples=tuple(replace(one, mask="") for one in dataset.samples))
+    return replace(dataset, samples=tuple(replace(one, masks=()) for one in dataset.samples))
 
 
 @pytest.mark.parametrize("width", [0.5, 0.89], ids=["a square", "a camera's 16:9"])
@@ -132,10 +132,11 @@ def test_auto_with_options_of_transfer_takes_transfer(tmp_path: Path) -> None:
     assert choose_architecture(config, dataset).name == "transfer"
 
 
-def test_auto_leaves_an_unreadable_mask_to_transfer(tmp_path: Path) -> None:
+def test_auto_passes_over_no_unreadable_mask(tmp_path: Path) -> None:
     dataset = load_dataset(specked(tmp_path))
-    (tmp_path / next(one.mask for one in dataset.samples if one.mask)).write_bytes(b"no picture")
-    assert choose_architecture(FitConfig(weights="imagenet"), dataset).name == "transfer"
+    (tmp_path / next(one.masks[0] for one in dataset.samples if one.masks)).write_bytes(b"no mask")
+    with pytest.raises(InputError, match=r"masks/speck/01\.png: not a readable image"):
+        choose_architecture(FitConfig(weights="imagenet"), dataset)
 
 
 def test_auto_leaves_large_defects_to_transfer(tmp_path: Path) -> None:

@@ -1,0 +1,80 @@
+"""Whether a picture looks like a drawn mask: the names fit photographs of masks and labels too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.contracts.core.errors import InputError
+from edge_agent.contracts.image.decode import read_image
+
+LOOKED_AT = 8
+"""Pictures that are opened of a set; where these disagree, all are."""
+FEW_LEVELS = 8
+FLAT = 0.8
+"""Share of a mask's pixels that have one of its few levels, and that of those equal to the next
+one: softened edges are few pixels, and the noise of a camera leaves no two neighbours equal.
+"""
+
+
+@dataclass(frozen=True)
+class Told:
+    """masks: what looks like a mask; odd: what does not, among more that do; few: what does, among
+    more that do not. Where most look like no mask, none is one.
+    """
+
+    masks: Sequence[str] = ()
+    odd: Sequence[str] = ()
+    few: Sequence[str] = ()
+
+
+def told_by_look(paths: Sequence[str], is_mask: Callable[[str], bool]) -> Told:
+    """Which of `paths` are masks, by some of them where these agree, else by all."""
+    step = max(1, len(paths) // LOOKED_AT)
+    looks = {is_mask(path) for path in paths[::step]}
+    if looks != {True, False}:
+        return Told(masks=paths) if looks == {True} else Told()
+    masks = [path for path in paths if is_mask(path)]
+    if 2 * len(masks) < len(paths):
+        return Told(few=masks)
+    known = set(masks)
+    return Told(masks, odd=[path for path in paths if path not in known])
+
+
+def may_be_mask(root: Path, path: str) -> bool:
+    """Whether a picture that is named like a mask looks like one, or cannot be read at all."""
+    pixels = _brightest(root / path)
+    return pixels is None or is_drawn(pixels)
+
+
+def is_mask_of(root: Path, picture: str, mask: str) -> bool:
+    """Whether the second of two pictures looks like a mask, and the first one less so."""
+    pixels, drawn = _brightest(root / picture), _brightest(root / mask)
+    if pixels is None or drawn is None or not is_drawn(drawn):
+        return False
+    return not is_drawn(pixels) or _levels(drawn) <= FEW_LEVELS < _levels(pixels)
+
+
+def is_drawn(brightest: NDArray[np.uint8]) -> bool:
+    """Whether uint8 (H, W) has few levels, or almost only even areas of few levels."""
+    if _levels(brightest) <= FEW_LEVELS:
+        return True
+    counts = np.sort(np.bincount(brightest.ravel(), minlength=256))
+    most_common = counts[-FEW_LEVELS:].sum() / brightest.size
+    even = np.mean(brightest[:, 1:] == brightest[:, :-1]) if brightest.shape[1] > 1 else 0.0
+    return bool(most_common >= FLAT and even >= FLAT)
+
+
+def _levels(pixels: NDArray[np.uint8]) -> int:
+    return len(np.unique(pixels))
+
+
+def _brightest(path: Path) -> NDArray[np.uint8] | None:
+    try:
+        return np.asarray(read_image(path, 16).max(axis=2), np.uint8)
+    except InputError:
+        return None
