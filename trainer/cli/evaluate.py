@@ -72,6 +72,7 @@ def _report(arguments: argparse.Namespace) -> int:
 def _evaluate(arguments: argparse.Namespace) -> int:
     from edge_agent.contracts.core.files import write_atomic
     from trainer.console.progress import TerminalProgress
+    from trainer.data.image.mask_faults import refuse_bad_masks
     from trainer.data.load import load_dataset, refuse_missing
     from trainer.run_folder.run import open_fitted_run
     from trainer.workflow.reevaluate import evaluate_run, refuse_target
@@ -81,6 +82,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         refuse_target(arguments.predictions, (arguments.run_dir, arguments.dataset))
     dataset = load_dataset(arguments.dataset, group=arguments.group)
     refuse_missing(dataset)
+    refuse_bad_masks(dataset, TerminalProgress())
     quiet_tensorflow()
     evaluation = evaluate_run(run, dataset, TerminalProgress())
     if arguments.predictions:

@@ -34,6 +34,7 @@ def _tune(arguments: argparse.Namespace) -> int:
     from edge_agent.contracts.core.toml import toml_text
     from trainer.console.output import print_lines
     from trainer.console.progress import TerminalProgress
+    from trainer.data.image.mask_faults import refuse_bad_masks
     from trainer.data.load import refuse_missing
     from trainer.data.split_guard import guard
     from trainer.workflow.asked_dataset import load_asked
@@ -43,6 +44,7 @@ def _tune(arguments: argparse.Namespace) -> int:
     progress = TerminalProgress()
     dataset = load_asked(arguments.dataset, config)
     refuse_missing(dataset)
+    refuse_bad_masks(dataset, progress)
     advice = weights_advice(config, dataset)
     for line in advice:
         progress.say(line)

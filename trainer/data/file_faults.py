@@ -19,7 +19,14 @@ from trainer.data.prepare import read_sample
 from trainer.data.samples import Dataset, Sample
 
 Kind = Literal[
-    "missing", "empty", "wrong type", "unreadable", "signal", "contradiction", "left out"
+    "missing",
+    "empty",
+    "wrong type",
+    "unreadable",
+    "signal",
+    "contradiction",
+    "mask",
+    "left out",
 ]
 
 SUFFIXES = {

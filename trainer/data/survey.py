@@ -20,6 +20,7 @@ from trainer.data.file_faults import Fault, Inspection, inspect_files
 from trainer.data.group_folds import groups_per_label
 from trainer.data.image.clipping import Clipping, clipping_as_standardised
 from trainer.data.image.lying import LOOKED_AT, Lying, lying
+from trainer.data.image.mask_faults import check_masks
 from trainer.data.image.part_boxes import small_box
 from trainer.data.process.tag_survey import inspect_tags
 from trainer.data.samples import Dataset
@@ -104,13 +105,14 @@ def survey(dataset: Dataset, config: FitConfig, progress: Progress) -> Survey:
         refusal = str(error)
     rows = _rows(dataset, planned, names)
     signals = survey_signals(dataset) if dataset.config.vibration else SignalSurvey()
+    masks = check_masks(dataset, progress)
     return Survey(
         dataset,
         rows,
         protocol,
         refusal,
-        planned.decisions,
-        [*inspection.faults, *_left_out(dataset)],
+        (*planned.decisions, *masks.notes),
+        [*inspection.faults, *masks.faults, *_left_out(dataset)],
         inspection.identical,
         signals.rates,
         tags,

@@ -10,6 +10,7 @@ from edge_agent.contracts.run_folder.metrics import BudgetMetrics
 from trainer.config.fit import FitConfig
 from trainer.console.progress import Progress
 from trainer.console.tf_log import quiet_tensorflow
+from trainer.data.image.mask_faults import refuse_bad_masks
 from trainer.data.load import refuse_missing
 from trainer.data.samples import Dataset
 from trainer.data.split_guard import GuardedSplit, guard
@@ -91,6 +92,7 @@ def _plan(request: FitRequest, progress: Progress) -> _Plan:
     config = request.config
     dataset = load_asked(request.dataset, config)
     refuse_missing(dataset)
+    refuse_bad_masks(dataset, progress)
     if current_name(config.model) != config.model:
         progress.say(f"--model {config.model} is now called {current_name(config.model)}")
     architecture = choose_architecture(config, dataset).name

@@ -12,6 +12,7 @@ from edge_agent.contracts.run_folder.files import csv_bytes
 from trainer.config.fit import FitConfig
 from trainer.console.progress import Progress
 from trainer.console.tf_log import quiet_tensorflow
+from trainer.data.image.mask_faults import refuse_bad_masks
 from trainer.data.image.near_duplicates import survey_copies, with_proposed_groups
 from trainer.data.load import refuse_missing
 from trainer.data.split_guard import MOST_SAMPLES, column_of
@@ -47,6 +48,7 @@ def run_kfold(
     """
     dataset = load_asked(root, config)
     refuse_missing(dataset)
+    refuse_bad_masks(dataset, progress)
     named = dataset.config.group or dataset.config.fold
     wanted = config.group is not None and column_of(config) is None
     small_images = dataset.config.kind == "image" and len(dataset.samples) <= MOST_SAMPLES

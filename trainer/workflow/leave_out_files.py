@@ -12,6 +12,7 @@ from edge_agent.contracts.run_folder.files import csv_bytes
 from trainer.config.fit import FitConfig
 from trainer.console.progress import Progress
 from trainer.console.tf_log import quiet_tensorflow
+from trainer.data.image.mask_faults import refuse_bad_masks
 from trainer.data.load import load_dataset, refuse_missing
 from trainer.evaluation.outcome import figures
 from trainer.run_folder.target import slug
@@ -40,6 +41,7 @@ def run_leave_out(
     dataset = load_dataset(root, group=config.group, fold=config.fold)
     dataset = with_task_of(dataset, config.model)
     refuse_missing(dataset)
+    refuse_bad_masks(dataset, progress)
     protocol = protocol_of(dataset, leave_out)
     advice = weights_advice(config, dataset)
     for line in (protocol.sentence, *advice):

@@ -16,6 +16,7 @@ from edge_agent.contracts.run_folder.metrics import Metric
 from trainer.config.fit import FitConfig
 from trainer.console.progress import Progress, SilentProgress
 from trainer.data.image.cut_paste import cut_paste, guess_mask
+from trainer.data.image.mask_faults import refuse_bad_masks
 from trainer.data.image.masks import picture_mask
 from trainer.data.image.perlin_noise import blotched
 from trainer.data.prepare import read_picture
@@ -97,6 +98,7 @@ def synthesise(
             where=str(dataset.root),
             cure='task = "image-class", and name the good labels in dataset.toml',
         )
+    refuse_bad_masks(dataset, progress or SilentProgress())
     samples = []
     for index, label in enumerate(bad):
         sources = _sources(split, label, seed + index, progress or SilentProgress())
