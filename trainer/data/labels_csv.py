@@ -131,5 +131,7 @@ def _refuse_twice(samples: list[Sample], path: Path) -> None:
     twice = [name for name, count in Counter(s.path for s in samples).items() if count > 1]
     if twice:
         raise DatasetError(
-            f"{twice[0]} is listed twice", where=str(path), cure="list each file once"
+            f"{twice[0]} is listed twice",
+            where=str(path),
+            cure="list each file once, with one label",
         )

@@ -156,8 +156,12 @@ def _excluded(path: str, globs: list[str]) -> bool:
 def _refuse_nothing(root: Path, listed: list[Sample], there: tuple[Sample, ...]) -> None:
     if there:
         return
-    what = f"none of {len(listed)} listed files is there" if listed else "no samples"
-    raise DatasetError(what, where=str(root), cure="check the folder, labels and exclude")
+    what = (
+        f"none of {len(listed)} listed files is there, the first {root / listed[0].path}"
+        if listed
+        else "no samples"
+    )
+    raise DatasetError(what, where=str(root), cure="check the paths in the list, and exclude")
 
 
 def _unlisted(root: Path, config: DatasetConfig, listed: list[Sample]) -> int:

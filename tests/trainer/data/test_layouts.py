@@ -237,7 +237,7 @@ def test_pictures_listed_in_a_csv_beside_them_are_pictures(tmp_path: Path) -> No
     assert dataset.config.task == "image-class"
     assert dataset.counts() == {"ok": 3, "scratch": 3}
     (tmp_path / "annotations.csv").write_text("file,quality\n" + rows)
-    with pytest.raises(DatasetError, match="name its columns path and label"):
+    with pytest.raises(DatasetError, match=r"annotations\.csv: a table without.*write labels\.csv"):
         load_dataset(tmp_path)
 
 

@@ -109,9 +109,11 @@ def box_of(shown: Sequence[Shown]) -> CutOut | None:
 
 def small_box(dataset: Dataset, good: Indices, region: Region) -> CutOut | None:
     """The box of those samples' parts where it has at most MOST_BOX of the region's pixels; None
-    where it has more, or parts do not stand out.
+    where it has more, or parts do not stand out, or there are no samples.
     """
     box = None
+    if not len(good):
+        return None
     for some in (evenly(good, FIRST_LOOKED_AT), good):
         shown = [seen_in(dataset, int(one), region) for one in some]
         box, aspect = box_of(shown), float(np.median([one.aspect for one in shown]))

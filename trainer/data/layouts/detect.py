@@ -18,7 +18,8 @@ from edge_agent.contracts.vibration.wav import holds_fractions
 from trainer.data.dataset_toml import DatasetConfig, TabularColumns, VibrationColumns
 from trainer.data.labels_csv import read_table_here
 from trainer.data.layouts.class_folders import FolderLayout, FolderSample, read_class_folders
-from trainer.data.layouts.foreign import foreign_format
+from trainer.data.layouts.foreign import TABLE, foreign_format
+from trainer.data.layouts.foreign_tables import refuse_table
 from trainer.data.layouts.good_names import meaning
 
 LABEL_CSVS = ("labels.csv", "groups.csv")
@@ -219,11 +220,7 @@ def _labels_csv(root: Path, scan: FolderScan) -> str | None:
     if len(fitting) == 1:
         return fitting[0].name
     if len(tables) == 1 and not any("/" in path for path in scan.files) and scan.files:
-        raise DatasetError(
-            f"{len(scan.files)} files and one table without the columns path and label",
-            where=str(tables[0]),
-            cure="name its columns path and label; or sort the files into class folders",
-        )
+        raise refuse_table(root, [tables[0].name])
     return None
 
 
@@ -233,6 +230,8 @@ def _refuse_foreign(root: Path, scan: FolderScan, layout: FolderLayout) -> None:
         return
     paths = [*scan.files, *(one.path for one in scan.left_out)]
     name, cure = foreign_format(paths)
+    if name == TABLE:
+        raise refuse_table(root, [path for path in paths if path.lower().endswith(".csv")])
     if name:
         raise DatasetError(f"{name}: not read", where=str(root), cure=cure)
 

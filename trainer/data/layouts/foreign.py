@@ -10,6 +10,7 @@ _LABELS = (
     "the pictures into class folders"
 )
 
+TABLE = "a table"
 _FORMATS: tuple[tuple[str, str, str], ...] = (
     (r"(coco\.json|(^|/)instances_[^/]*\.json)$", "COCO annotations", _LABELS),
     (r"(^|/)jpegimages/|(^|/)annotations/[^/]+\.xml$", "the layout of Pascal VOC", _LABELS),
@@ -25,7 +26,7 @@ _FORMATS: tuple[tuple[str, str, str], ...] = (
     (r"(^|/)[^/]*annotations?\.(json|xml)$", "annotations of a labelling tool", _LABELS),
     (r"(^|/)via_[^/]*\.json$", "annotations of VGG Image Annotator", _LABELS),
     (r"\.(xlsx?|ods)$", "a spreadsheet", "save it as labels.csv with the columns path,label"),
-    (r"\.csv$", "a table without the columns path and label", "name its columns path and label"),
+    (r"\.csv$", TABLE, ""),
     (
         r"(^|/)(train|val|valid|test)[^/]*\.txt$",
         "lists of files",
