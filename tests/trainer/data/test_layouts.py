@@ -172,6 +172,15 @@ def test_a_folder_inside_a_class_is_of_that_class(tmp_path: Path) -> None:
         (["JPEGImages/a{}.jpg", "SegmentationClass/a{}.png"], "Pascal VOC"),
         (["images/a{}.png", "masks/a{}.png"], "pictures and masks, but no classes"),
         (["Train/a{}.PNG", "Train/Label/a{}_label.PNG"], "DAGM"),
+        (
+            [
+                f"{kind}/{split}/{{}}.png"
+                for kind in ("Class1", "Class2")
+                for split in ("Train", "Test")
+            ]
+            + ["Class1/Train/Label/{}_label.png", "Class2/Test/Label/{}_label.png"],
+            "DAGM",
+        ),
         (["a{}.jpg"], "no class folders"),
     ],
 )

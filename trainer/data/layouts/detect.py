@@ -18,7 +18,7 @@ from edge_agent.contracts.vibration.wav import holds_fractions
 from trainer.data.dataset_toml import DatasetConfig, TabularColumns, VibrationColumns
 from trainer.data.labels_csv import read_table_here
 from trainer.data.layouts.class_folders import FolderLayout, FolderSample, read_class_folders
-from trainer.data.layouts.foreign import TABLE, foreign_format
+from trainer.data.layouts.foreign import DAGM, TABLE, foreign_format
 from trainer.data.layouts.foreign_tables import refuse_table
 from trainer.data.layouts.good_names import meaning
 
@@ -225,11 +225,14 @@ def _labels_csv(root: Path, scan: FolderScan) -> str | None:
 
 
 def _refuse_foreign(root: Path, scan: FolderScan, layout: FolderLayout) -> None:
-    """Another tool's layout is refused, unless class folders are there all the same."""
-    if len({one.label for one in layout.samples}) > 1:
-        return
+    """Another tool's layout is refused, unless class folders are there all the same: those of DAGM
+    are kinds of parts, of which none is good.
+    """
+    labels = {one.label for one in layout.samples}
     paths = [*scan.files, *(one.path for one in scan.left_out)]
     name, cure = foreign_format(paths)
+    if len(labels) > 1 and (name != DAGM or "good" in map(meaning, labels)):
+        return
     if name == TABLE:
         raise refuse_table(root, [path for path in paths if path.lower().endswith(".csv")])
     if name:

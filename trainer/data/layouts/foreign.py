@@ -11,6 +11,7 @@ _LABELS = (
 )
 
 TABLE = "a table"
+DAGM = "the layout of DAGM"
 _FORMATS: tuple[tuple[str, str, str], ...] = (
     (r"(coco\.json|(^|/)instances_[^/]*\.json)$", "COCO annotations", _LABELS),
     (r"(^|/)jpegimages/|(^|/)annotations/[^/]+\.xml$", "the layout of Pascal VOC", _LABELS),
@@ -20,7 +21,7 @@ _FORMATS: tuple[tuple[str, str, str], ...] = (
         "the layout of VisA",
         "name the folder Data of one object, which holds Images and Masks",
     ),
-    (r"(^|/)label/labels\.txt$|(^|/)label/[^/]*_label\.png$", "the layout of DAGM", _LABELS),
+    (r"(^|/)label/labels\.txt$|(^|/)label/[^/]*_label\.png$", DAGM, _LABELS),
     (r"(^|/)(masks|mask|groundtruth|ground_truth)/", "pictures and masks, but no classes", _LABELS),
     (r"\.tfrecords?$", "TFRecord files", "export the pictures as files in class folders"),
     (r"(^|/)[^/]*annotations?\.(json|xml)$", "annotations of a labelling tool", _LABELS),
