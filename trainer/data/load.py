@@ -9,8 +9,9 @@ from pathlib import Path
 
 from edge_agent.contracts.core.errors import ConfigError, DatasetError, InputError
 from edge_agent.contracts.core.folder_scan import FolderScan, LeftOut, count_by_reason
+from edge_agent.contracts.core.strict import validate
 from edge_agent.contracts.core.suggestion import did_you_mean
-from edge_agent.contracts.core.toml import read_toml
+from edge_agent.contracts.core.toml import read_toml_document
 from edge_agent.contracts.vibration.recordings import Signals, recording_signals
 from trainer.data.dataset_toml import DATASET_TOML, DatasetConfig, VibrationColumns
 from trainer.data.labels_csv import read_labels, refuse_other_case, with_folder_splits
@@ -63,12 +64,37 @@ def _configuration(root: Path, grouped: bool) -> tuple[DatasetConfig, list[str]]
     path = root / DATASET_TOML
     if not path.is_file():
         return detect(root, grouped=grouped)
-    config = read_toml(path, DatasetConfig, cure=CURE)
+    document, decisions = _with_task(root, read_toml_document(path), grouped)
+    context = {"folder": root}
+    config = validate(DatasetConfig, document, str(path), cure=CURE, context=context)
     if config.kind == "tabular" and config.tabular is None:
         raise ConfigError("[tabular] is missing", where=str(path), cure="name file and label")
     if config.kind == "vibration" and config.vibration is None:
-        return config.model_copy(update={"vibration": VibrationColumns()}), []
-    return config, []
+        return config.model_copy(update={"vibration": VibrationColumns()}), decisions
+    return config, decisions
+
+
+def _with_task(
+    root: Path, document: dict[str, object], grouped: bool
+) -> tuple[dict[str, object], list[str]]:
+    """The tables of dataset.toml; where they name no task, with what the layout tells beside them.
+
+    A layout that tells none leaves it missing.
+    """
+    if "task" in document or "tabular" in document or "labels" in document:
+        return document, []
+    try:
+        found, decisions = detect(root, grouped=grouped)
+    except DatasetError:
+        return document, []
+    known = found.model_dump(exclude_unset=True, exclude_none=True)
+    given, told = document.get("vibration", {}), known.get("vibration", {})
+    if isinstance(given, dict) and told:
+        document = {**document, "vibration": {**told, **given}}
+    said = [one.replace("no dataset.toml", "dataset.toml names no task") for one in decisions]
+    if "good" in document:
+        said = [said[0], *(one for one in said[1:] if "good" not in one)]
+    return {**known, **document}, said
 
 
 def _refuse_columns_without_csv(root: Path, config: DatasetConfig) -> None:

@@ -121,3 +121,18 @@ def test_what_is_wrong_in_dataset_toml_is_told_with_its_place(
     with pytest.raises(ConfigError) as refused:
         load_dataset(tmp_path)
     assert message in str(refused.value)
+
+
+def test_class_folders_tell_the_task_that_dataset_toml_leaves_out(tmp_path: Path) -> None:
+    for label in ("ok", "worn"):
+        (tmp_path / label).mkdir()
+        np.savez(tmp_path / label / "a.npz", x=np.ones(9))
+    (tmp_path / "dataset.toml").write_text("[vibration]\nrate_hz = 20480\n")
+    dataset = load_dataset(tmp_path)
+    assert (dataset.config.task, dataset.config.good) == ("vibration-class", ["ok"])
+    assert dataset.config.vibration is not None
+    assert dataset.config.vibration.rate_hz == 20480
+    assert dataset.decisions[0].startswith("dataset.toml names no task: vibration files in class")
+    (tmp_path / "dataset.toml").write_text('good = ["worn"]\n')
+    assert load_dataset(tmp_path).config.good == ["worn"]
+    assert not any("good labels" in one for one in load_dataset(tmp_path).decisions)
