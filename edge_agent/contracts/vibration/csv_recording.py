@@ -170,6 +170,8 @@ def _numbers(text: str, layout: _Layout, path: Path) -> NDArray[np.float64]:
     if mark and layout.first.text.rstrip(" ").endswith(mark):
         body = re.sub(rf"[{mark} \t]*$", "", body, flags=re.MULTILINE)
     hole = _HOLE.search(body)
+    if hole and not _are_numbers(_filled(layout.first, layout), mark):
+        raise _text_above(text, layout, path)
     if hole:
         number = layout.first.number + body.count("\n", 0, hole.start()) + 1
         raise InputError(
@@ -189,6 +191,24 @@ def _numbers(text: str, layout: _Layout, path: Path) -> NDArray[np.float64]:
         )
     except ValueError as error:
         raise _bad_line(body, layout, path) or error from error
+
+
+def _text_above(text: str, layout: _Layout, path: Path) -> InputError:
+    """The error of a file that begins with lines of text which no # marks."""
+    words = [
+        line for line in first_lines(text) if not _are_numbers(_filled(line, layout), layout.mark)
+    ]
+    last = layout.first.number + words[-1].number - 1
+    return InputError(
+        f"line {layout.first.number} begins with {layout.first.text.strip()!r:.40} where numbers "
+        f"are expected: lines 1 to {last} are a header of text",
+        where=str(path),
+        cure=f"begin each of the lines 1 to {last} with #",
+    )
+
+
+def _filled(line: Line, layout: _Layout) -> list[str]:
+    return without_empty_end(cells_of(line.text, layout.mark))
 
 
 def _bad_line(body: str, layout: _Layout, path: Path) -> InputError | None:

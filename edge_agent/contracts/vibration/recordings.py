@@ -7,8 +7,9 @@ loaded only when such a file comes; a station without it is told what to do.
 from __future__ import annotations
 
 import io
+import re
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -108,14 +109,8 @@ def read_for_model(
     return recording
 
 
-def recording_axes(path: Path) -> list[str]:
-    """The columns of a recording that are signals, in file order; raises InputError."""
-    with _reading(path):
-        return _head(path).signals
-
-
 def recording_signals(path: Path) -> Signals:
-    """Its axes, and which of them are no vibration; raises InputError.
+    """The columns of a recording that are signals, and which of these are ramps; raises InputError.
 
     The samples of a .wav are not read, and of a .csv those alone that its first lines hold.
     """
@@ -141,6 +136,9 @@ def _head(path: Path) -> Content:
     if reader is _read_wav:
         return _wav_head(path)
     return csv_columns(path) if reader is read_csv else reader(path)
+
+
+_NUMBER = re.compile(r"[0-9]+")
 
 
 @contextmanager
@@ -198,14 +196,28 @@ def _pick(content: Content, axis: str, path: Path) -> str:
         found = [name for name in found if name in content.signals] or found
     if len(found) > 1:
         found = [name for name in found if name not in content.ramps] or found
+    if len(found) > 1:
+        found = _numbered_as(path, found) or found
     if len(found) == 1:
         return found[0]
     fault = f"{len(found)} columns match" if found else "no column matches"
     raise InputError(
         f"{fault} axis {axis!r}; the file has {', '.join(names[:8])}",
         where=str(path),
-        cure="name the axes: axes = [...] in dataset.toml or station.toml, --axes of predict",
+        cure="name the axes: axes = [...] in dataset.toml or station.toml, --axes of predict"
+        + (f'; or leave it out: exclude = ["**/{path.name}"] in dataset.toml' if found else ""),
     )
+
+
+def _numbered_as(path: Path, names: Sequence[str]) -> list[str]:
+    """Those of the names that have the first number of the file's: X099_DE_time of 99.mat."""
+    of_file = _NUMBER.search(path.stem)
+    numbered = {name: _NUMBER.search(name) for name in names}
+    return [
+        name
+        for name, found in numbered.items()
+        if found and of_file and int(found[0]) == int(of_file[0])
+    ]
 
 
 def _rate(

@@ -11,7 +11,7 @@ import pytest
 
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.vibration.csv_recording import HEAD_BYTES, csv_columns, read_csv
-from edge_agent.contracts.vibration.recordings import read_recording, recording_axes
+from edge_agent.contracts.vibration.recordings import read_recording, recording_signals
 
 X, Y = np.array([0.5, -1.25, 2.0, 1e-3]), np.array([10.0, 20.5, -30.0, 0.0])
 
@@ -68,7 +68,7 @@ def test_the_same_samples_are_read_whatever_program_wrote_them(
 ) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(text.encode(encoding))
-    assert recording_axes(path) == ["x", "y"]
+    assert recording_signals(path).names == ["x", "y"]
     recording = read_recording(path, ["x", "y"], 100)
     assert np.array_equal(recording.signal, np.c_[X, Y].astype(np.float32))
 
@@ -115,7 +115,7 @@ def test_the_line_of_units_says_what_the_times_are(tmp_path: Path) -> None:
 
 def test_the_index_that_pandas_writes_is_no_signal(tmp_path: Path) -> None:
     path = written(tmp_path, ",x,y\n0,1.5,2\n1,2.5,3\n2,3.5,4\n")
-    assert recording_axes(path) == ["x", "y"]
+    assert recording_signals(path).names == ["x", "y"]
     assert read_recording(path, [""], 1).signal[:, 0].tolist() == [0, 1, 2]
 
 
@@ -138,3 +138,16 @@ def test_names_are_read_from_the_beginning_of_a_long_file(tmp_path: Path) -> Non
     wide = np.zeros((3, HEAD_BYTES))
     np.savetxt(path, wide, "%d", ",")
     assert len(csv_columns(path).columns) == HEAD_BYTES
+
+
+def test_a_header_of_text_with_an_empty_line_is_told_with_a_cure_that_works(tmp_path: Path) -> None:
+    head = ["Title\t", "Note\t", "Sampling Frequency\t5120", "", "Channel\t1\t2", "Data"]
+    rows = [f"{a}\t{b}\t" for a, b in zip(X, Y, strict=True)]
+    path = written(tmp_path, "\n".join([*head, *rows]))
+    with pytest.raises(
+        InputError, match=r"1 to 6 are a header of text: begin each of the lines 1 to"
+    ):
+        read_recording(path, ["0"], 100)
+    path = written(tmp_path, "\n".join([*("#" + line for line in head), *rows]))
+    signal = read_recording(path, ["0", "1"], 100).signal
+    assert np.array_equal(signal, np.c_[X, Y].astype(np.float32))

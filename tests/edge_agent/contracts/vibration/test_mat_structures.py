@@ -13,7 +13,7 @@ from scipy.io import loadmat, savemat
 
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.vibration.mat import DEEPEST, HEADER, read_mat
-from edge_agent.contracts.vibration.recordings import read_recording, recording_axes
+from edge_agent.contracts.vibration.recordings import read_recording, recording_signals
 
 X, Y = np.sin(np.arange(300.0)), np.cos(np.arange(300.0))
 PARTS = np.zeros((1, 2), [("Name", object), ("Data", object)])
@@ -60,7 +60,7 @@ def test_fields_are_those_that_scipy_reads(tmp_path: Path, packed: bool) -> None
 def test_the_signals_of_a_structure_are_read_at_the_rate_it_states(tmp_path: Path) -> None:
     """As the bearing records of the MFPT: `rate` is the shaft's there, `sr` the sampling rate."""
     path = written(tmp_path, {"bearing": {"sr": 97656.0, "gs": X, "load": 270.0, "rate": 25.0}})
-    assert recording_axes(path) == ["bearing.gs"]
+    assert recording_signals(path).names == ["bearing.gs"]
     recording = read_recording(path, ["bearing.gs"])
     assert recording.rate_hz == 97656
     assert np.array_equal(recording.signal[:, 0], X.astype(np.float32))
@@ -111,7 +111,7 @@ def test_signals_of_different_rates_are_not_mixed(tmp_path: Path) -> None:
 
 def test_settings_and_times_beside_a_signal_are_no_axes(tmp_path: Path) -> None:
     content = {"d": {"time": np.arange(300.0), "x": X, "filter": np.arange(9.0), "fs": 10.0}}
-    assert recording_axes(written(tmp_path, content)) == ["d.x"]
+    assert recording_signals(written(tmp_path, content)).names == ["d.x"]
 
 
 def test_the_speed_may_lie_in_a_structure(tmp_path: Path) -> None:

@@ -111,3 +111,13 @@ def test_rate_that_is_none_is_refused(tmp_path: Path, rate_hz: float) -> None:
     for asked in (None, 1000.0):
         with pytest.raises(InputError, match=r"a\.npz: the file says"):
             read_recording(tmp_path / "a.npz", ["x"], asked)
+
+
+def test_of_several_recordings_in_one_file_the_one_of_its_number_is_read(tmp_path: Path) -> None:
+    arrays = {"X098_DE_time": SIGNAL[:, 0], "X099_DE_time": SIGNAL[:, 1]}
+    np.savez(tmp_path / "99.npz", **arrays)
+    read = read_recording(tmp_path / "99.npz", ["*_DE_time"], 100)
+    assert np.array_equal(read.signal[:, 0], SIGNAL[:, 1])
+    np.savez(tmp_path / "run.npz", **arrays)
+    with pytest.raises(InputError, match=r'or leave it out: exclude = \["\*\*/run\.npz"\]'):
+        read_recording(tmp_path / "run.npz", ["*_DE_time"], 100)
