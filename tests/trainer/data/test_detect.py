@@ -120,3 +120,24 @@ def test_a_lot_among_the_tags_of_a_table_is_pointed_out(tmp_path: Path) -> None:
     said = "Lot (4 values) is taken as a tag"
     assert any(said in one and "--group Lot" in one for one in load_dataset(tmp_path).decisions)
     assert not any(said in one for one in load_dataset(tmp_path, group="Lot").decisions)
+
+
+def test_formats_that_are_not_read_are_counted_by_suffix(tmp_path: Path) -> None:
+    for label in ("good", "worn"):
+        (tmp_path / label).mkdir()
+        for name in ("1.lvm", "2.lvm", "2004.02.12", "plain"):
+            (tmp_path / label / name).write_text("1\n2\n")
+    with pytest.raises(
+        DatasetError, match=r"8 files, none of a format that is read: 4 \.lvm, 2 \.12, 2 without"
+    ):
+        load_dataset(tmp_path)
+    for path in [one for one in tmp_path.rglob("*") if one.is_file()]:
+        path.rename(path.with_name(path.name + ".csv"))
+    assert load_dataset(tmp_path).counts() == {"good": 4, "worn": 4}
+
+
+def test_labels_of_a_table_that_differ_in_case_are_refused(tmp_path: Path) -> None:
+    rows = [f"{k},{('OK', 'ok', 'NOK')[k % 3]}" for k in range(30)]
+    (tmp_path / "t.csv").write_text("\n".join(["a,state", *rows]))
+    with pytest.raises(DatasetError, match=r"'OK' and 'ok' of column 'state' differ only in upper"):
+        load_dataset(tmp_path)

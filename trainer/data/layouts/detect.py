@@ -21,6 +21,7 @@ from trainer.data.layouts.class_folders import FolderLayout, FolderSample, read_
 from trainer.data.layouts.foreign import DAGM, TABLE, foreign_format
 from trainer.data.layouts.foreign_tables import refuse_table
 from trainer.data.layouts.good_names import meaning
+from trainer.data.layouts.table_shape import refuse_long_format, refuse_one_hot
 
 LABEL_CSVS = ("labels.csv", "groups.csv")
 LABEL_COLUMNS = ("label", "target", "class")
@@ -200,14 +201,33 @@ def _majority_kind(
     signals = [path for path in recordings.files if Path(path).suffix.lower() not in tables]
     beside = images.files and not signals and not any("/" in path for path in recordings.files)
     if not images.files and not recordings.files:
-        raise DatasetError(
+        raise _nothing_read(root, images)
+    if beside or len(images.files) >= len(recordings.files):
+        return "image", images
+    return "vibration", recordings
+
+
+def _nothing_read(root: Path, scan: FolderScan) -> DatasetError:
+    """The error of a folder without a file that is read: what lies there is told by suffix."""
+    unread = [one.path for one in scan.left_out if one.why.endswith("not read")]
+    if not unread:
+        return DatasetError(
             "no images, recordings or tables",
             where=str(root),
             cure="name a folder with one sub-folder per class",
         )
-    if beside or len(images.files) >= len(recordings.files):
-        return "image", images
-    return "vibration", recordings
+    counts = Counter(Path(path).suffix.lower() for path in unread)
+    named = [
+        f"{count} {suffix or 'without a suffix'}"
+        for suffix, count in counts.most_common(MOST_NAMED)
+    ]
+    return DatasetError(
+        f"{len(unread)} files, none of a format that is read: {', '.join(named)}",
+        where=str(root),
+        cure=f"recordings are {' '.join(sorted(READERS))}: give text that holds a table of numbers "
+        "the suffix .csv, and export the others as one of these, in the same folders; process data "
+        "in a .txt or .tsv: name it as `file` of [tabular] in dataset.toml",
+    )
 
 
 def _labels_csv(root: Path, scan: FolderScan) -> str | None:
@@ -260,9 +280,14 @@ def _lone_table(root: Path, images: FolderScan) -> Path | None:
 def _detect_table(root: Path, table: Path, grouped: bool) -> tuple[DatasetConfig, list[str]]:
     content = read_table_here(table)
     names = list(content.columns)
+    refuse_long_format(table, content.columns)
+    if not any(name.lower() in LABEL_COLUMNS for name in names):
+        refuse_one_hot(table, content.columns)
     label = next((n for n in names if n.lower() in LABEL_COLUMNS), names[-1])
     values = Counter(texts(content, label).tolist())
     few = len(values) <= MOST_VALUES
+    if few:
+        _refuse_other_case(table, label, sorted(values))
     task: Task = "tabular-class" if few else "tabular-regression"
     why = f"one table {table.name}, label column {label!r} with {len(values)} different values"
     good, sentence = _good_values(root, label, set(values)) if few else ([], "")
@@ -271,6 +296,20 @@ def _detect_table(root: Path, table: Path, grouped: bool) -> tuple[DatasetConfig
     decisions = [f"no dataset.toml: {why}, so task = {task!r}", sentence, tagged]
     config = _with_good(DatasetConfig(task=task, tabular=columns), good)
     return config, [decision for decision in decisions if decision]
+
+
+def _refuse_other_case(table: Path, label: str, values: list[str]) -> None:
+    """`OK` and `ok` would be two classes."""
+    known: dict[str, str] = {}
+    for value in values:
+        other = known.setdefault(value.casefold(), value)
+        if other != value:
+            raise DatasetError(
+                f"labels {other!r} and {value!r} of column {label!r} differ only in upper and "
+                "lower case",
+                where=str(table),
+                cure="write them alike",
+            )
 
 
 def _tagged(columns: Mapping[str, Column], label: str) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import wave
 from collections.abc import Callable
 from pathlib import Path
 
@@ -90,3 +91,18 @@ def test_a_set_in_which_nothing_can_be_read_says_so_with_the_first_reason(tmp_pa
         match=r"101\.mat: .*only cells \(cell array\) \(none of 6 recordings can be read\): save",
     ):
         load_dataset(root)
+
+
+def test_one_table_does_not_outvote_many_wavs(tmp_path: Path) -> None:
+    for label in ("ok", "worn"):
+        (tmp_path / label).mkdir()
+        for place in range(4):
+            with wave.open(str(tmp_path / label / f"{place}.wav"), "wb") as file:
+                file.setnchannels(1)
+                file.setsampwidth(2)
+                file.setframerate(8000)
+                file.writeframes(np.arange(100, dtype="<i2").tobytes())
+    (tmp_path / "ok" / "0_attributes.csv").write_text("file_name,d1p,d1v\nok/0.wav,vel,1\n")
+    vibration = load_dataset(tmp_path).config.vibration
+    assert vibration is not None
+    assert vibration.axes == ["0"]
