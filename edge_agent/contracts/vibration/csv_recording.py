@@ -38,6 +38,12 @@ from edge_agent.contracts.vibration.content import Content, as_float32
 
 HEAD_BYTES = 1 << 18
 """What is read of a file for the names of its columns."""
+LINE_CURE = "correct the line; begin lines above the first sample that are none with #"
+DATE_CURE = (
+    "dates are not read: write seconds in a column time_s, or take the column out; process data: "
+    "join the tables and name the one as `file` of [tabular] in dataset.toml"
+)
+_DATE = re.compile(r"\d{4}[-/.]\d\d?[-/.]\d\d?[ T]|\d\d?[-/.]\d\d?[-/.]\d{4}[ T]")
 _HOLE = re.compile(r"\n[ \t]*\n")
 
 
@@ -225,6 +231,6 @@ def _bad_line(body: str, layout: _Layout, path: Path) -> InputError | None:
         return InputError(
             f"not a table of numbers ({what})",
             where=str(path),
-            cure="correct the line; begin lines above the first sample that are none with #",
+            cure=DATE_CURE if odd and _DATE.match(odd) else LINE_CURE,
         )
     return None

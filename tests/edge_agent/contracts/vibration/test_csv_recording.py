@@ -151,3 +151,12 @@ def test_a_header_of_text_with_an_empty_line_is_told_with_a_cure_that_works(tmp_
     path = written(tmp_path, "\n".join([*("#" + line for line in head), *rows]))
     signal = read_recording(path, ["0", "1"], 100).signal
     assert np.array_equal(signal, np.c_[X, Y].astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    "date", ["2024-01-01 10:00:00", "2024-01-01T10:00:00Z", "01.02.2024 10:00"]
+)
+def test_dates_are_refused_with_what_to_write_instead(tmp_path: Path, date: str) -> None:
+    path = written(tmp_path, f"datetime;x\n{date};1\n")
+    with pytest.raises(InputError, match=r"dates are not read: write seconds in a column time_s"):
+        read_recording(path, ["x"], 100)
