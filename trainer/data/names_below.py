@@ -98,7 +98,7 @@ def folders_below(sample: Sample) -> list[str]:
 def below_unknown(dataset: Dataset) -> str:
     """What else could be the labels, where no label is known as good; "" where nothing could."""
     said = [_numbered_alike(dataset.labels), _sub_folders(dataset)]
-    if dataset.samples and all(one.mask for one in dataset.samples):
+    if dataset.samples and all(one.masks for one in dataset.samples):
         said.append(
             "each picture has a mask: where an empty one means a good part, list each picture as "
             "ok or defect in labels.csv with path,label,mask"
