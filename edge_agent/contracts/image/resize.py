@@ -18,7 +18,8 @@ halves: the same, but only while a side is four times too large or more; from th
 exactly twice the size (four, eight times where sides are odd or far apart), and 2x2 means down. A
 picture of which neither side is twice too large is shrunk by means of areas.
 exact: 2x2 means as in `areas`; then bilinear, where no side is more than half too large, else
-bilinear to exactly twice the size (or four, eight times) and means down. So every pixel counts,
+bilinear to twice the size (or four, eight times, so that this step is none too large) and means
+down. So every pixel counts,
 whatever the shape of the picture (1280x720 becomes 640x360, then 448x448). All steps are of whole
 numbers: the same on every processor, where OpenCV's quicker bilinear steps and its means of areas
 differ by a level on arm64, which moves the outputs of a network.
@@ -56,7 +57,7 @@ def _exactly(image: Image, width_px: int, height_px: int) -> Image:
         image = _halved(image)
     height, width = image.shape[:2]
     if width > MOST_AT_ONCE * width_px or height > MOST_AT_ONCE * height_px:
-        across, down = (max(1, times) for times in _halvings(image, width_px, height_px))
+        across, down = _doublings(width, width_px), _doublings(height, height_px)
         image = _bilinear(image, width_px << across, height_px << down)
         for _ in range(min(across, down)):
             image = _halved(image)
@@ -67,6 +68,14 @@ def _exactly(image: Image, width_px: int, height_px: int) -> Image:
     if image.shape[:2] == (height_px, width_px):
         return image
     return _bilinear(image, width_px, height_px)
+
+
+def _doublings(side_px: int, wanted_px: int) -> int:
+    """How often the wanted side is doubled, at least once, until one step is not too large."""
+    times = 1
+    while side_px > MOST_AT_ONCE * (wanted_px << times):
+        times += 1
+    return times
 
 
 def _bilinear(image: Image, width_px: int, height_px: int) -> Image:

@@ -171,7 +171,7 @@ def test_the_data_set_has_the_labels_of_people_and_their_masks(tmp_path: Path) -
     by_label = {label: [s for s in data.samples if s.label == label] for label in done.labels}
     assert [len(by_label["clean"]), len(by_label["scratch"])] == [7, 4]
     for sample in by_label["scratch"]:
-        mask = cv2.imread(str(tmp_path / "set" / sample.mask), cv2.IMREAD_GRAYSCALE)
+        mask = cv2.imread(str(tmp_path / "set" / sample.masks[0]), cv2.IMREAD_GRAYSCALE)
         assert mask is not None
         assert mask[6:14, 4:14].all()
         assert mask.sum() == 255 * 80

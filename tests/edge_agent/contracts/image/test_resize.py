@@ -39,8 +39,15 @@ def test_halves_stay_nearer_to_the_areas_of_a_noisy_camera_frame() -> None:
     assert wrong["halves"] < 0.75 * wrong["areas"]
 
 
-@pytest.mark.parametrize("shrink", ["halves", "exact"])
-@pytest.mark.parametrize(("width", "height"), [(1280, 64), (800, 40), (430, 20), (330, 17)])
+LINES = [(1280, 64), (800, 40), (430, 20), (330, 17)]
+ODD_LINES = [(895, 45), (1791, 91), (445, 23)]
+"""Sides that cannot be halved, just below four and eight times too large."""
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "shrink"),
+    [*[(*size, "halves") for size in LINES], *[(*size, "exact") for size in LINES + ODD_LINES]],
+)
 def test_a_line_of_one_pixel_shows_wherever_it_lies(
     width: int, height: int, shrink: Shrink
 ) -> None:
