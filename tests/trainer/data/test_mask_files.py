@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge_agent.contracts.core.errors import DatasetError
 from trainer.data.layouts.mask_files import NO_PICTURE, ODD, find_masks
-from trainer.data.layouts.mask_look import is_drawn
+from trainer.data.layouts.mask_look import is_drawn, is_soft
 from trainer.data.layouts.mask_owners import Owners
 from trainer.data.load import load_dataset
 
@@ -48,7 +48,26 @@ def write(root: Path, name: str, pixels: NDArray[np.uint8]) -> None:
     ids=["two levels", "soft edges", "black", "grain", "a plain surface", "a slope"],
 )
 def test_a_mask_is_even_areas_of_few_levels(pixels: NDArray[np.uint8], drawn: bool) -> None:
-    assert is_drawn(pixels) is drawn
+    assert (is_drawn(pixels) or is_soft(pixels)) is drawn
+
+
+def test_a_part_that_was_photographed_on_a_black_ground_is_no_mask() -> None:
+    random = np.random.default_rng(3)
+    pixels = np.zeros((64, 64), np.uint8)
+    pixels[24:40, 24:40] = np.clip(random.normal(110, 25, (16, 16)), 0, 255)
+    assert not is_soft(pixels)
+
+
+def test_a_class_of_parts_on_an_even_ground_stays_a_class(tmp_path: Path) -> None:
+    """Pictures are numbered alike in every class, and some show an empty table."""
+    random = np.random.default_rng(4)
+    for place in range(12):
+        for label in ("ok", "missing"):
+            pixels = np.full((48, 64), 255, np.uint8)
+            if label == "ok":
+                pixels[10:30, 20:40] = np.clip(random.normal(90, 20, (20, 20)), 0, 255)
+            write(tmp_path, f"{label}/{place:03d}.png", pixels)
+    assert load_dataset(tmp_path).counts() == {"missing": 12, "ok": 12}
 
 
 def test_soft_masks_beside_their_pictures_are_no_samples(tmp_path: Path) -> None:

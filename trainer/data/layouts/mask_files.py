@@ -2,8 +2,9 @@
 
 Known: MVTec's ground_truth, folders masks/ or Label/, names like `x_mask.png`, `mask_x.png` or
 `x_GT.png` (KolektorSDD2) and `x_label.bmp` (KolektorSDD), `x.png` beside `x.jpg` (magnetic tile),
-and any folder of drawn pictures whose names are those of pictures in another folder. A name alone
-makes no mask: what is named so must look drawn.
+and any folder of drawn pictures whose names are those of pictures in another folder. Folders that
+are called mask or label, and names that end in label, may be products: what lies there must look
+drawn.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from trainer.data.layouts.mask_look import Told, is_mask_of, may_be_mask, told_by_look
-from trainer.data.layouts.mask_owners import Owners, bare_stem, is_mask_folder
+from trainer.data.layouts.mask_owners import Owners, bare_stem, is_mask_folder, is_surely_mask
 
 NO_PICTURE = "looks like a mask, but of no picture that is there"
+CERTAIN = "certain"
+"""The key of what no product is called like."""
 ODD = (
     "is named or lies like the masks beside it, but does not look like one: save a mask in black "
     "and white, or move a picture to another folder"
@@ -53,6 +56,9 @@ def find_masks(root: Path, paths: Sequence[str], listed: Collection[str] = ()) -
     found = FoundMasks()
     samples = set(listed)
     for name, named in _named(paths, samples).items():
+        if name == CERTAIN:
+            _take(found, Told(masks=named))
+            continue
         told = told_by_look(named, partial(may_be_mask, root))
         _take(found, told)
         if not told.masks:
@@ -90,9 +96,13 @@ def _named(paths: Sequence[str], samples: Collection[str]) -> dict[str, list[str
         bare = bare_stem(path)
         if path in samples:
             continue
-        if folder:
+        beside = bare != pure.stem and (str(pure.parent), bare) in stems
+        if is_surely_mask(folder if folder else pure.stem, in_folder=bool(folder)):
+            if folder or beside:
+                named[CERTAIN].append(path)
+        elif folder:
             named[f"folder {folder}"].append(path)
-        elif bare != pure.stem and (str(pure.parent), bare) in stems:
+        elif beside:
             named[f"{pure.stem.replace(bare, 'NAME')}{pure.suffix}"].append(path)
     return named
 
@@ -116,7 +126,7 @@ def _take_pairs(
     ]
     picture_of = {mask: picture for picture, mask in pairs if mask not in samples}
     masks = list(picture_of)
-    told = told_by_look(masks, partial(_is_drawing, root, picture_of))
+    told = told_by_look(masks, partial(_is_drawing, root, picture_of, soft=True))
     _take(found, told)
     if masks and not told.masks and not samples:
         found.notes.append(
@@ -138,12 +148,14 @@ def _drawn_folders(root: Path, pictures: Sequence[str], samples: Collection[str]
     for folder, paths in folders.items():
         owner = {path: _elsewhere(homes.get(bare_stem(path), {}), folder) for path in paths}
         if all(owner.values()):
-            found.append(told_by_look(paths, partial(_is_drawing, root, owner)))
+            told = told_by_look(paths, partial(_is_drawing, root, owner, soft=False))
+            # No name says so here: a class of which one picture is a photograph is a class.
+            found += [] if told.odd else [told]
     return found
 
 
-def _is_drawing(root: Path, owner: Mapping[str, str], path: str) -> bool:
-    return is_mask_of(root, owner[path], path)
+def _is_drawing(root: Path, owner: Mapping[str, str], path: str, *, soft: bool) -> bool:
+    return is_mask_of(root, owner[path], path, soft=soft)
 
 
 def _elsewhere(homes: dict[str, str], folder: str) -> str:

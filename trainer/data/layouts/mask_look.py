@@ -15,9 +15,15 @@ from edge_agent.contracts.image.decode import read_image
 LOOKED_AT = 8
 """Pictures that are opened of a set; where these disagree, all are."""
 FEW_LEVELS = 8
+DARK = 8
+"""Up to this level a pixel of a mask with soft edges says that there is no defect."""
 FLAT = 0.8
-"""Share of a mask's pixels that have one of its few levels, and that of those equal to the next
-one: softened edges are few pixels, and the noise of a camera leaves no two neighbours equal.
+"""Share of such a mask's pixels that are black or white, and of those equal to the next one: soft
+edges are few pixels, and the noise of a camera leaves no two neighbours equal.
+"""
+WHITE = 1 / 8
+"""Share of the pixels that are not black that are white: of small masks with wide edges a fifth, of
+parts that were photographed on a black ground a twentieth.
 """
 
 
@@ -48,25 +54,34 @@ def told_by_look(paths: Sequence[str], is_mask: Callable[[str], bool]) -> Told:
 def may_be_mask(root: Path, path: str) -> bool:
     """Whether a picture that is named like a mask looks like one, or cannot be read at all."""
     pixels = _brightest(root / path)
-    return pixels is None or is_drawn(pixels)
+    return pixels is None or is_drawn(pixels) or is_soft(pixels)
 
 
-def is_mask_of(root: Path, picture: str, mask: str) -> bool:
-    """Whether the second of two pictures looks like a mask, and the first one less so."""
+def is_mask_of(root: Path, picture: str, mask: str, *, soft: bool) -> bool:
+    """Whether the second of two pictures looks like a mask, and the first one less so; soft: also
+    one with soft edges, which parts on a black ground may look like.
+    """
     pixels, drawn = _brightest(root / picture), _brightest(root / mask)
-    if pixels is None or drawn is None or not is_drawn(drawn):
+    if pixels is None or drawn is None:
         return False
-    return not is_drawn(pixels) or _levels(drawn) <= FEW_LEVELS < _levels(pixels)
+    if is_drawn(drawn):
+        # A plain bright picture, as of an empty table, marks nothing off from anything.
+        return _levels(pixels) > FEW_LEVELS and int(drawn.min()) <= DARK
+    return soft and is_soft(drawn) and not (is_drawn(pixels) or is_soft(pixels))
 
 
 def is_drawn(brightest: NDArray[np.uint8]) -> bool:
-    """Whether uint8 (H, W) has few levels, or almost only even areas of few levels."""
-    if _levels(brightest) <= FEW_LEVELS:
-        return True
-    counts = np.sort(np.bincount(brightest.ravel(), minlength=256))
-    most_common = counts[-FEW_LEVELS:].sum() / brightest.size
+    """Whether uint8 (H, W) has few levels."""
+    return _levels(brightest) <= FEW_LEVELS
+
+
+def is_soft(brightest: NDArray[np.uint8]) -> bool:
+    """Whether uint8 (H, W) is white on a larger black but for soft edges, in even areas."""
+    white = max(int(brightest.max()) * 0.9, DARK + 1)
+    dark, light = brightest <= DARK, brightest >= white
     even = np.mean(brightest[:, 1:] == brightest[:, :-1]) if brightest.shape[1] > 1 else 0.0
-    return bool(most_common >= FLAT and even >= FLAT)
+    mostly = dark.mean() >= 0.5 and np.mean(dark | light) >= FLAT and even >= FLAT
+    return bool(mostly and light.sum() >= WHITE * (~dark).sum())
 
 
 def _levels(pixels: NDArray[np.uint8]) -> int:

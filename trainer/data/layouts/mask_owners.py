@@ -22,14 +22,30 @@ MASK_FOLDERS = frozenset(
         "mascaras", "máscaras", "maschere", "maschera", "маски", "маска", "掩码", "掩膜", "マスク",
     }
 )  # fmt: skip
+SURE_FOLDERS = frozenset(
+    {
+        "groundtruth", "gt", "segmentation", "segmentations", "segmentationclass",
+        "segmentationobject", "labelmasks", "annotationmasks", "defectmasks", "annotation",
+        "annotations",
+    }
+)  # fmt: skip
 PICTURE_WORDS = frozenset({"images", "image", "imgs", "img", "pictures"})
 _ENDING = re.compile(r"[_\-. ](mask|masks|label|labels|gt|seg|segmentation|groundtruth)$", re.I)
+_SURE_ENDING = re.compile(r"[_\-. ](mask|masks|gt|seg|segmentation|groundtruth)$", re.I)
+_SURE_BEGINNING = re.compile(r"^(mask|masks|gt|seg|segmentation)[_\-. ]", re.I)
 _BEGINNING = re.compile(r"^(mask|masks|label|gt|seg|segmentation)[_\-. ]", re.I)
 
 
 def is_mask_folder(folder: str) -> bool:
     """Whether a folder is called as those that hold masks."""
     return _bare(folder) in MASK_FOLDERS
+
+
+def is_surely_mask(name: str, *, in_folder: bool) -> bool:
+    """Whether a folder, or the stem of a file, is called as no product is."""
+    if in_folder:
+        return _bare(name) in SURE_FOLDERS
+    return bool(_SURE_ENDING.search(name) or _SURE_BEGINNING.search(name))
 
 
 def bare_stem(path: str) -> str:
