@@ -22,12 +22,12 @@ from edge_agent.contracts.core.files import sha256_hex
 from edge_agent.contracts.model.manifest import parse_json
 from edge_agent.contracts.model.wheel_set import WheelSet
 from edge_agent.update.folder import Folder
-from edge_agent.update.slot_links import CURRENT, PREVIOUS, SLOT, SLOTS, linked_slot
+from edge_agent.update.slot_links import CURRENT, PREVIOUS, SLOT, SLOT_JSON, SLOTS, linked_slot
 from edge_agent.update.slot_store import MIN_VERSION, MinVersion
 from edge_agent.update.stored import parse_stored
 from edge_agent.update.trial import AGENT
 
-SLOT_JSON, WHEELS = "slot.json", "wheels"
+WHEELS = "wheels"
 
 
 def agent_version(root: Path, own: str) -> str:

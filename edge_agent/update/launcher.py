@@ -23,10 +23,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from edge_agent.contracts.core.clock import Clock
-from edge_agent.contracts.core.errors import LinesideError, StorageError
-from edge_agent.update.agent_slots import agent_version
+from edge_agent.contracts.core.errors import StorageError
 from edge_agent.update.folder import Folder
 from edge_agent.update.slot_links import CURRENT, SLOTS, linked_slot
+from edge_agent.update.slot_version import slot_version
 from edge_agent.update.state_table import ATTEMPTS
 from edge_agent.update.state_word import STATE_JSON, forget_agent, other_agent, read_state
 from edge_agent.update.trial import (
@@ -169,18 +169,21 @@ class Launcher:
 
     def _start(self, trial: Trial, record: Record, end_ns: float) -> tuple[int, str]:
         """Run the slot on trial to its end: exit code as a shell gives it, and why it failed."""
+        # Of the slot on trial: the link may lead elsewhere by now.
+        version = slot_version(self._root, trial.slot)
         try:
             with self._child(trial.slot) as agent:
-                reason = self._watch(agent, record, end_ns)
+                reason = self._watch(agent, version, record, end_ns)
         except OSError as error:
             return CONFIG_REFUSED, f"it cannot be started ({error})"
         code = agent.returncode
         return (code if code >= 0 else 128 - code), reason
 
-    def _watch(self, agent: subprocess.Popen[bytes], record: Record, end_ns: float) -> str:
+    def _watch(
+        self, agent: subprocess.Popen[bytes], version: str, record: Record, end_ns: float
+    ) -> str:
         """Why the agent failed; empty once it has ended after its proof or by a person's word."""
         armed_ns, asked_ns, proven = 0, -math.inf, False
-        version = self._current_version()
         while agent.poll() is None:
             now_ns = self._clock.mono_ns()
             if not proven and now_ns - asked_ns >= PATIENCE_S / 3 * 1e9:
@@ -231,14 +234,6 @@ class Launcher:
 
     def _slot(self, slot: str) -> Path:
         return self._root / AGENT / SLOTS / slot
-
-    def _current_version(self) -> str:
-        """Of the agent that was asked for; "" where the list of its slot cannot be read."""
-        try:
-            return agent_version(self._root, "")
-        except (LinesideError, OSError) as error:
-            LOG.warning("the version of the agent on trial is not known: %s", error)
-            return ""
 
     def _is_armed(self) -> bool:
         state = read_state(self._state_dir)

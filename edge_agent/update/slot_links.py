@@ -7,6 +7,7 @@ import re
 from edge_agent.update.folder import Folder
 
 CURRENT, PREVIOUS, SLOTS = "current", "previous", "slots"
+SLOT_JSON = "slot.json"
 SLOT = re.compile(r"[0-9a-f]{64}")
 
 

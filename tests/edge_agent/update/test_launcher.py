@@ -23,6 +23,7 @@ from edge_agent.contracts.wire.kinds.state import StateMessage
 from edge_agent.update.agent_slots import AgentSlots
 from edge_agent.update.folder import Folder
 from edge_agent.update.launcher import Launcher, Limits
+from edge_agent.update.slot_version import slot_version
 from edge_agent.update.state_table import ATTEMPTS
 from edge_agent.update.trial import TRIAL, Record, Trial, read_record, write_record
 from tests.station_kit import wait_until
@@ -173,6 +174,38 @@ def test_an_agent_of_the_version_that_was_asked_for_proves_itself(said: str, roo
     agent(root, slot, f"echo {said} >{{state}}/running.json; {UNTIL_PROVEN}")
     assert launched(root) == (0, [])
     assert record(root).verdict == "proven"
+
+
+def test_the_version_asked_for_is_that_of_the_slot_on_trial(root: Path) -> None:
+    """The link is moved while the trial goes on, as by a way back."""
+    other, slot = built_as(root, "7.0.0"), built_as(root, "7.1.0")
+    current = root / "agent" / "current"
+    first = f"ln -sfn slots/{other} {current}; touch {{state}}/again; exit 1"
+    says = """echo '{{"version":"7.1.0"}}' >{state}/running.json"""
+    agent(root, slot, f"[ -e {{state}}/again ] || {{{{ {first}; }}}}; {says}; {UNTIL_PROVEN}")
+    assert launched(root) == (0, [])
+    assert record(root).verdict == "proven"
+
+
+@pytest.mark.parametrize("text", [None, b"", b"{", b'{"version":"7.1.0"}', b"[]"])
+def test_a_list_that_is_damaged_says_no_version(text: bytes | None, root: Path) -> None:
+    """It keeps no agent from its proof."""
+    slot = built_as(root, "7.1.0")
+    assert slot_version(root, slot) == "7.1.0"
+    listed = root / "agent" / "slots" / slot / "slot.json"
+    listed.unlink()
+    if text is not None:
+        listed.write_bytes(text)
+    assert slot_version(root, slot) == slot_version(root / "elsewhere", slot) == ""
+
+
+def test_the_launcher_loads_no_library_that_may_be_broken() -> None:
+    code = (
+        "import sys, edge_agent.update.launcher\n"
+        "print({'numpy', 'cv2', 'edge_agent.contracts.model.manifest'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
 
 
 def test_what_an_earlier_trial_came_to_does_not_count(root: Path) -> None:
