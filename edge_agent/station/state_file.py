@@ -34,10 +34,13 @@ class StateFile:
         """Put a state in the place of the one before; other messages pass."""
         if not isinstance(message, StateMessage):
             return
+        # Who is armed is known before it is armed.
+        self._write(RUNNING_JSON, self._running.model_dump_json())
+        self._write(STATE_JSON, message.model_dump_json(exclude=LATER_FIELDS))
+
+    def _write(self, name: str, text: str) -> None:
+        """Each on its own: a state that stays behind would have the launcher give the agent up."""
         try:
-            # Who is armed is known before it is armed.
-            write_atomic(self._folder / RUNNING_JSON, self._running.model_dump_json().encode())
-            state = message.model_dump_json(exclude=LATER_FIELDS)
-            write_atomic(self._folder / STATE_JSON, state.encode())
+            write_atomic(self._folder / name, text.encode())
         except StorageError as error:
-            LOG.warning("the state is not written: %s", error)
+            LOG.warning("%s is not written: %s", name, error)

@@ -43,9 +43,20 @@ def test_a_newer_agent_may_say_more_than_its_launcher_knows(tmp_path: Path) -> N
     assert found.reason == "later"
 
 
+def test_the_state_is_written_where_the_agent_cannot_be(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "running.json" / "in the way").mkdir(parents=True)
+    StateFile(tmp_path, "7.1.0").publish(message("armed all the same"))
+    found = read_state(tmp_path)
+    assert found is not None
+    assert found.reason == "armed all the same"
+    assert "running.json is not written" in caplog.text
+
+
 def test_a_disk_that_takes_nothing_costs_the_file_alone(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "state").write_text("a file where the folder is needed")
     StateFile(tmp_path / "state", "7.1.0").publish(message(""))
-    assert "the state is not written" in caplog.text
+    assert "state.json is not written" in caplog.text
