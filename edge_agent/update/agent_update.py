@@ -46,6 +46,7 @@ from edge_agent.update.machine import UpdateMachine
 from edge_agent.update.signature import refuse_withdrawn, required
 from edge_agent.update.slot_links import PREVIOUS
 from edge_agent.update.state_table import State
+from edge_agent.update.state_word import forget_agent
 from edge_agent.update.trial import AGENT, TRIAL, Trial, read_record, read_trial
 from edge_agent.update.trust_folder import read_trusted, write_trusted
 
@@ -134,7 +135,7 @@ def return_to_previous(station: AgentStation) -> str:
         given_up = read_quarantine(folder).with_one((now,), why)
         write(folder, QUARANTINE, given_up)
         slots.switch(previous)
-    station.restart()
+    _restart(station)
     return wheels.version
 
 
@@ -275,7 +276,7 @@ class _Actions:
         record = read_record(self._station.state_dir)
         runs = trial is not None and record is not None and record.trial == trial.trial
         if runs and record is not None and record.verdict != "failed" and record.starts:
-            self._station.restart()
+            _restart(self._station)
         for name in (TRIAL, SIGNATURE, INCOMING):
             self._folder.remove(name)
         return journal
@@ -337,6 +338,12 @@ class _Actions:
 
     def _trusted(self) -> Trusted:
         return _trusted(self._station, self._root)
+
+
+def _restart(station: AgentStation) -> None:
+    """The agent of before, or its launcher, may be one that knows nothing of running.json."""
+    forget_agent(station.state_dir)
+    station.restart()
 
 
 def _fetch(station: AgentStation, root: Folder, journal: Journal) -> Fetched:

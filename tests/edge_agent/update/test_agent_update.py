@@ -165,8 +165,10 @@ def test_a_way_back_restarts_what_still_runs_the_candidate(
 ) -> None:
     waiting = replace(station, proven=lambda _: False)
     begin(waiting, workshop)
+    running = station.state_dir / "running.json"
     with opened_agent(waiting) as machine:
         machine.run()
+        running.write_text('{"version":"1.1.0"}')
         with Folder.open(station.root / "agent") as folder:
             trial = read_trial(folder)
         assert trial is not None
@@ -176,6 +178,7 @@ def test_a_way_back_restarts_what_still_runs_the_candidate(
         )
         assert machine.abort("a person").state == "quarantine"  # type: ignore[union-attr]
     assert (deeds.restarts, current(station)) == (restarts, "1.0.0")
+    assert running.exists() == (not restarts), "the one that is restarted may say nothing"
 
 
 def test_a_person_goes_back_and_no_timer_forward(
@@ -187,7 +190,16 @@ def test_a_person_goes_back_and_no_timer_forward(
     with pytest.raises(BundleError, match="there is no previous agent"):
         return_to_previous(station)
     to_the_end(station, Fault("done", PowerCut))
-    assert return_to_previous(station) == "1.0.0"
+    running = station.state_dir / "running.json"
+    running.write_text('{"version":"1.1.0"}')
+    forgotten: list[bool] = []
+
+    def restart() -> None:
+        forgotten.append(not running.exists())
+        station.restart()
+
+    assert return_to_previous(replace(station, restart=restart)) == "1.0.0"
+    assert forgotten == [True], "before the one that runs now may have said which it is"
     assert (current(station), deeds.restarts) == ("1.0.0", 1)
     with pytest.raises(BundleError, match=r"was given up \(a person went back\)"):
         begin(station, workshop)
