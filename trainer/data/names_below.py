@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from edge_agent.contracts.core.errors import DatasetError
-from trainer.data.layouts.good_names import meaning
+from trainer.data.layouts.good_names import meaning, told_by_all
 from trainer.data.layouts.split_names import split_of
 from trainer.data.samples import Dataset, Sample
 
@@ -18,6 +18,10 @@ BAD_IN_FILES = frozenset(
      "anomalous", "abnormal", "faulty"}
 )  # fmt: skip
 """Words that say it within a file name, where short words are often something else."""
+GOOD_WORDS = GOOD_IN_FILES
+BAD_WORDS = BAD_IN_FILES | {"damaged", "broken", "failed", "reject", "rejected"}
+"""Words of which a folder's name consists: short ones of other languages are lots, days and names.
+"""
 _NEGATED = frozenset({"no", "not", "non", "without", "free"})
 IGNORE = 'names_below = "ignore" in dataset.toml'
 MOST_NAMED = 4
@@ -68,11 +72,12 @@ def refuse_names_below(dataset: Dataset) -> None:
 def names_below(label: str, samples: Sequence[Sample]) -> Below:
     """What folders below the label's say, or else its file names, of which each must say it."""
     folders = sorted({folder for one in samples for folder in folders_below(one)})
-    said = [(folder, meaning(PurePosixPath(folder).name)) for folder in folders]
+    said = [
+        (folder, told_by_all(PurePosixPath(folder).name, GOOD_WORDS, BAD_WORDS))
+        for folder in folders
+    ]
     bad = next((folder for folder, what in said if what == "bad"), "")
     good = next((folder for folder, what in said if what == "good"), "")
-    if bad and not good:
-        good = next((folder for folder, what in said if what == "unsure"), "")
     if bad or good:
         return Below(label, good, bad)
     words = [(one.path, _in_file_name(one.path)) for one in samples]

@@ -280,8 +280,8 @@ def _lone_table(root: Path, images: FolderScan) -> Path | None:
 def _detect_table(root: Path, table: Path, grouped: bool) -> tuple[DatasetConfig, list[str]]:
     content = read_table_here(table)
     names = list(content.columns)
-    refuse_long_format(table, content.columns)
     if not any(name.lower() in LABEL_COLUMNS for name in names):
+        refuse_long_format(table, content.columns)
         refuse_one_hot(table, content.columns)
     label = next((n for n in names if n.lower() in LABEL_COLUMNS), names[-1])
     values = Counter(texts(content, label).tolist())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Collection
 from typing import Literal
 
 Meaning = Literal["good", "bad", "unsure", "unknown"]
@@ -209,3 +210,16 @@ def meaning(label: str) -> Meaning:
     if any(word in GOOD_WORDS or word.endswith(_GOOD_ENDINGS) for word in telling):
         return "unsure"
     return "bad" if any(word in BAD_WORDS for word in telling) else "unknown"
+
+
+def told_by_all(name: str, good: Collection[str], bad: Collection[str]) -> Meaning:
+    """good or bad where every word of a name that tells something is one of these, as
+    `NormalSound_2` but not `bad_light`; else unknown.
+    """
+    words = [_plain(word) for word in _WORD_ENDS.split(name) if word]
+    telling = {
+        word.rstrip("0123456789") for word in words if word not in _NEUTRAL and not word.isdigit()
+    }
+    if telling and telling <= set(good):
+        return "good"
+    return "bad" if telling and telling <= set(bad) else "unknown"

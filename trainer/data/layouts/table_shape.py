@@ -14,6 +14,9 @@ from edge_agent.contracts.process.tables import Column
 
 TAG_NAMES = frozenset({"tag", "tagname", "tagid", "point", "pointname", "sensor", "variable"})
 VALUE_NAMES = frozenset({"value", "val", "wert"})
+TIME_NAMES = frozenset(
+    {"time", "timestamp", "datetime", "date", "ts", "zeit", "zeitstempel", "timeutc", "utctime"}
+)
 WIDEST = 5
 """Columns of a historian's export at most: time, tag, value, and what is said of the value."""
 FEWEST = 3
@@ -25,7 +28,7 @@ def refuse_long_format(table: Path, columns: Mapping[str, Column]) -> None:
     plain = {re.sub(r"[^a-z]", "", name.lower()): name for name in columns}
     tag = next((plain[name] for name in plain if name in TAG_NAMES), None)
     value = next((plain[name] for name in plain if name in VALUE_NAMES), None)
-    time = next((plain[name] for name in plain if "time" in name or "date" in name), None)
+    time = next((plain[name] for name in plain if name in TIME_NAMES), None)
     if tag is None or value is None or time is None or len(columns) > WIDEST:
         return
     raise DatasetError(
