@@ -110,7 +110,9 @@ def _refuse_columns_without_csv(root: Path, config: DatasetConfig) -> None:
 def _from_folders(root: Path, config: DatasetConfig, decisions: tuple[str, ...]) -> Dataset:
     """The samples of class folders, and everything that lies there and is none."""
     _refuse_columns_without_csv(root, config)
-    layout = read_class_folders(root, _included(root, config), config.kind)
+    scan = scan_files(root, config.kind)
+    excluded = [path for path in scan.files if _excluded(path, config.exclude)]
+    layout = read_class_folders(root, _included(scan, config), config.kind, excluded)
     samples = tuple(
         Sample(one.path, one.label, split=one.split, masks=one.masks) for one in layout.samples
     )
@@ -125,9 +127,8 @@ def _from_folders(root: Path, config: DatasetConfig, decisions: tuple[str, ...])
     return Dataset(root, config, samples, decisions, left_out=left_out)
 
 
-def _included(root: Path, config: DatasetConfig) -> FolderScan:
-    """What lies below `root` without what is excluded, which no rule of the layout may see."""
-    scan = scan_files(root, config.kind)
+def _included(scan: FolderScan, config: DatasetConfig) -> FolderScan:
+    """`scan` without what is excluded, which no rule of the layout may see."""
     return replace(
         scan,
         files=[path for path in scan.files if not _excluded(path, config.exclude)],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import perf_counter
 
 import cv2
 import numpy as np
@@ -163,6 +164,54 @@ def test_excluded_pictures_have_no_masks(tmp_path: Path) -> None:
     masks = {one.path: one.masks for one in dataset.samples if one.label == "crack"}
     assert masks == {f"crack/rgb/{n}.png": (f"crack/gt/{n}.png",) for n in range(3)}
     assert not dataset.left_out
+
+
+def write_two_defects(root: Path) -> None:
+    for place in range(3):
+        write(root, f"train/good/{place}.png", photograph())
+        write(root, f"test/good/{place}.png", photograph())
+        for defect in ("dent", "scratch"):
+            write(root, f"test/{defect}/{place}.png", photograph())
+            write(root, f"ground_truth/{defect}/{place}_mask.png", drawing())
+
+
+def test_the_mask_of_an_excluded_picture_goes_to_no_other_one(tmp_path: Path) -> None:
+    write_two_defects(tmp_path)
+    (tmp_path / "dataset.toml").write_text(TOML + 'exclude = ["test/dent/**"]\n')
+    dataset = load_dataset(tmp_path)
+    masks = {one.path: one.masks for one in dataset.samples if one.masks}
+    assert masks == {
+        f"test/scratch/{n}.png": (f"ground_truth/scratch/{n}_mask.png",) for n in range(3)
+    }
+    assert not dataset.left_out
+
+
+def test_the_mask_of_an_unlisted_picture_goes_to_no_other_one(tmp_path: Path) -> None:
+    write_two_defects(tmp_path)
+    rows = [f"test/scratch/{n}.png,scratch\ntrain/good/{n}.png,good\n" for n in range(3)]
+    (tmp_path / "labels.csv").write_text("path,label\n" + "".join(rows))
+    masks = {one.path: one.masks for one in load_dataset(tmp_path).samples if one.masks}
+    assert masks == {
+        f"test/scratch/{n}.png": (f"ground_truth/scratch/{n}_mask.png",) for n in range(3)
+    }
+
+
+def test_an_excluded_picture_beside_its_mask_keeps_it_from_others(tmp_path: Path) -> None:
+    paths = ["scratch/0.png", "dent/masks/0.png"]
+    found = find_masks(tmp_path, paths, excluded=["dent/0.png"])
+    assert (found.owner, found.why) == ({"dent/masks/0.png": ""}, {})
+    found = find_masks(tmp_path, ["scratch/0.png", "masks/a/0.png"], excluded=["masks/a/1.png"])
+    assert found.owner == {"masks/a/0.png": "scratch/0.png"}
+
+
+def test_pictures_of_one_stem_are_not_compared_with_each_other() -> None:
+    parts = [f"ok/part_{n:05d}" for n in range(2000)]
+    begun = perf_counter()
+    owners = Owners.of(f"{part}/image.png" for part in parts)
+    for mask in ("{}/image_mask.png", "masks/{}/image.png"):
+        for part in parts:
+            assert owners.candidates(mask.format(part)) == [f"{part}/image.png"]
+    assert perf_counter() - begun < 10
 
 
 def test_masks_of_each_split_belong_to_its_pictures(tmp_path: Path) -> None:

@@ -44,9 +44,14 @@ class FolderLayout:
     notes: tuple[str, ...] = ()
 
 
-def read_class_folders(root: Path, scan: FolderScan, kind: str) -> FolderLayout:
-    """What the folders of `scan` say of its files."""
-    found = find_masks(root, scan.files) if kind == "image" else FoundMasks()
+def read_class_folders(
+    root: Path, scan: FolderScan, kind: str, excluded: Sequence[str] = ()
+) -> FolderLayout:
+    """What the folders of `scan` say of its files. excluded: the files that are left out of it,
+    which may have masks among those that are not.
+    """
+    is_image = kind == "image"
+    found = find_masks(root, scan.files, excluded=excluded) if is_image else FoundMasks()
     pictures = [path for path in scan.files if path not in found.owner and path not in found.why]
     outer = _wrapper([PurePosixPath(path).parts[:-1] for path in pictures])
     steps = {path: _steps(path, int(outer)) for path in pictures}

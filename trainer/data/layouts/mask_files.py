@@ -49,9 +49,15 @@ class FoundMasks:
         return dict(masks)
 
 
-def find_masks(root: Path, paths: Sequence[str], listed: Collection[str] = ()) -> FoundMasks:
+def find_masks(
+    root: Path,
+    paths: Sequence[str],
+    listed: Collection[str] = (),
+    excluded: Collection[str] = (),
+) -> FoundMasks:
     """The masks among `paths`. listed: the pictures of a list, which are no masks, and the only
-    ones that have some; empty where there is no list.
+    ones that have some; empty where there is no list. excluded: what is left out of `paths`: a
+    mask that lies as such a picture does belongs to no other one.
     """
     found = FoundMasks()
     samples = set(listed)
@@ -69,7 +75,10 @@ def find_masks(root: Path, paths: Sequence[str], listed: Collection[str] = ()) -
     _take_pairs(root, found, [path for path in paths if not _is_known(found, path)], samples)
     for drawn in _drawn_folders(root, [p for p in paths if not _is_known(found, p)], samples):
         _take(found, drawn)
-    _find_owners(found, samples or {path for path in paths if not _is_known(found, path)})
+    pictures = {path for path in paths if not _is_known(found, path)}
+    others = {path for path in excluded if not _mask_folder(path)}
+    owners = samples or pictures
+    _find_owners(found, owners, (pictures | others) - owners)
     return found
 
 
@@ -92,7 +101,7 @@ def _named(paths: Sequence[str], samples: Collection[str]) -> dict[str, list[str
     stems = {_key(path) for path in paths}
     for path in paths:
         pure = PurePosixPath(path)
-        folder = next((one for one in pure.parts[:-1] if is_mask_folder(one)), "")
+        folder = _mask_folder(path)
         bare = bare_stem(path)
         if path in samples:
             continue
@@ -105,6 +114,10 @@ def _named(paths: Sequence[str], samples: Collection[str]) -> dict[str, list[str
         elif beside:
             named[f"{pure.stem.replace(bare, 'NAME')}{pure.suffix}"].append(path)
     return named
+
+
+def _mask_folder(path: str) -> str:
+    return next((one for one in PurePosixPath(path).parts[:-1] if is_mask_folder(one)), "")
 
 
 def _key(path: str) -> tuple[str, str]:
@@ -163,9 +176,12 @@ def _elsewhere(homes: dict[str, str], folder: str) -> str:
     return next((path for home, path in reversed(homes.items()) if home != folder), "")
 
 
-def _find_owners(found: FoundMasks, pictures: Collection[str]) -> None:
-    owners = Owners.of(sorted(pictures))
+def _find_owners(found: FoundMasks, pictures: Collection[str], others: Collection[str]) -> None:
+    """Owners among `pictures`; what belongs to one of `others` stays without, as is meant."""
+    owners, strangers = Owners.of(sorted(pictures)), Owners.of(sorted(others))
     for mask in sorted(found.owner):
+        if owners.lose(mask, strangers):
+            continue
         candidates = owners.candidates(mask)
         found.owner[mask] = candidates[0] if len(candidates) == 1 else ""
         if not candidates:

@@ -10,6 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import PurePosixPath
 
 from trainer.data.layouts.good_names import meaning
@@ -55,9 +56,13 @@ def bare_stem(path: str) -> str:
 
 @dataclass
 class Owners:
-    """The pictures that may have a mask, and the names of the folders they lie in."""
+    """The pictures that may have a mask, and the names of the folders they lie in. by_place: those
+    of a stem that lie below a folder: thousands of parts may each have a picture of one stem.
+    """
 
     by_stem: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    by_place: dict[tuple[str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
+    places_of: dict[str, frozenset[str]] = field(default_factory=dict)
     places: set[str] = field(default_factory=set)
 
     @classmethod
@@ -65,8 +70,12 @@ class Owners:
         """The owners among `pictures`."""
         owners = cls()
         for path in pictures:
-            owners.by_stem[PurePosixPath(path).stem].append(path)
-            owners.places |= _places(path)
+            stem, places = PurePosixPath(path).stem, _places(path)
+            owners.by_stem[stem].append(path)
+            for place in places:
+                owners.by_place[stem, place].append(path)
+            owners.places_of[path] = places
+            owners.places |= places
         return owners
 
     def candidates(self, mask: str) -> list[str]:
@@ -75,31 +84,49 @@ class Owners:
         Folders that hold pictures and lie above the mask must lie above its picture too.
         """
         folders = _places(mask)
-        asked = folders & self.places
-        named = [one for one in self._named(mask) if asked <= _places(one)]
-        shared = {one: len(folders & _places(one)) for one in named}
-        nearest = [one for one in named if shared[one] == max(shared.values())]
-        bad = [one for one in nearest if meaning(PurePosixPath(one).parent.name) != "good"]
-        exact = [one for one in nearest if _places(one) == folders]
-        return exact or bad or nearest
+        named = self._named_below(mask, folders & self.places)
+        bad = [one for one in named if meaning(PurePosixPath(one).parent.name) != "good"]
+        exact = [one for one in named if self.places_of[one] == folders]
+        return exact or bad or named
 
-    def _named(self, mask: str) -> list[str]:
+    def lose(self, mask: str, others: Owners) -> bool:
+        """Whether `mask` belongs to one of `others`, which lies below more of its folders than any
+        picture here, or below as many where no picture here has its name.
+        """
+        folders = _places(mask)
+        asked = folders & self.places
+        if any(others._named_below(mask, asked | {one}) for one in folders - asked):
+            return True
+        return not self._named_below(mask, asked) and bool(others._named_below(mask, asked))
+
+    def _named_below(self, mask: str, asked: frozenset[str]) -> list[str]:
+        """The pictures of the mask's name that lie below all folders `asked`."""
+        stem = self._stem(mask)
+        if not asked or not stem:
+            return self.by_stem.get(stem, [])
+        # The fewest are looked through: of one stem and one part there is mostly one picture.
+        few = min((self.by_place.get((stem, place), []) for place in asked), key=len)
+        return [one for one in few if asked <= self.places_of[one]]
+
+    def _stem(self, mask: str) -> str:
+        """The stem of the pictures that a mask is named after, empty where there is none."""
         pure = PurePosixPath(mask)
         folder = next((one for one in reversed(pure.parts[:-1]) if not is_mask_folder(one)), "")
         if folder in self.by_stem and _place(folder) not in self.places:
-            return self.by_stem[folder]
+            return folder
         stems = (pure.stem, bare_stem(mask), folder)
-        return next((self.by_stem[one] for one in stems if one in self.by_stem), [])
+        return next((one for one in stems if one in self.by_stem), "")
 
 
 def _bare(name: str) -> str:
     return re.sub(r"[\W_]+", "", name.casefold())
 
 
-def _places(path: str) -> set[str]:
-    return {_place(folder) for folder in PurePosixPath(path).parts[:-1]} - {""}
+def _places(path: str) -> frozenset[str]:
+    return frozenset(_place(folder) for folder in PurePosixPath(path).parts[:-1]) - {""}
 
 
+@cache
 def _place(folder: str) -> str:
     """A folder's name without what says that it holds masks or pictures: train_masks lies beside
     train, or beside train_images.
