@@ -125,8 +125,12 @@ def test_a_picture_beside_the_splits_of_a_class_leaves_them_as_given(
     [
         (["ok/train/a{}.jpg", "ok/test/a{}.jpg", "dent/b{}.jpg"], "4 files of 'dent'"),
         (["ok/a{}.jpg", "ok/test/b{}.jpg", "dent/c{}.jpg", "dent/test/d{}.jpg"], "4 files of"),
+        (
+            ["ok/train/a{}.jpg", "ok/test/b{}.jpg", "dent/c{}.jpg", "dent/test/d{}.jpg"],
+            "4 files of 'dent'",
+        ),
     ],
-    ids=["a class without a split", "no train"],
+    ids=["a class without a split", "no train", "no train of one class"],
 )
 def test_half_a_split_is_refused_until_it_is_said_what_it_means(
     tmp_path: Path, names: list[str], count: str

@@ -137,14 +137,16 @@ def _below_the_first(
 
 def _refuse_half_a_split(root: Path, steps: Mapping[str, Steps], inner: Mapping[str, str]) -> None:
     """Raise DatasetError where files lie in folders of a split and others do not, unless each
-    first folder has some in both train and test, or all have: then the others are strays.
+    first folder of these others has files in both train and test: then the others are strays.
     """
     beside = [path for path, (_, f) in steps.items() if f and not inner[path]]
-    split = {steps[path][1][0] for path, name in inner.items() if name}
-    whole = [path for path in beside if steps[path][1][0] not in split]
-    if not beside or (not whole and {"train", "test"} <= set(inner.values())):
+    splits: dict[str, set[str]] = defaultdict(set)
+    for path, name in inner.items():
+        splits["".join(steps[path][1][:1])].add(name)
+    half = [path for path in beside if not {"train", "test"} <= splits[steps[path][1][0]]]
+    if not half:
         return
-    first = (whole or beside)[0]
+    first = next((path for path in half if splits[steps[path][1][0]] == {""}), half[0])
     named = next(path for path, name in inner.items() if name)
     folder = steps[first][1][0]
     count = sum(steps[path][1][0] == folder for path in beside)
