@@ -22,8 +22,8 @@ GAP_FACTOR = 3.0
 TIMES_OFF = 0.05
 """A time column may differ from the configured rate by this share: clocks of sensors are 2 to 4 %
 off nominal."""
-LEAST_HZ, MOST_HZ = 10.0, 1e7
-"""Rates of vibration and acoustic emission. A column without a unit that says another one is not in
+LEAST_HZ, MOST_HZ = 9.0, 1e7
+"""Rates of vibration and acoustic emission, from 10 Hz on with a slow clock. A column without a unit that says another one is not in
 seconds: one in milliseconds says 2 Hz where it is 2 kHz, one in days 173 MHz."""
 MILLI_HZ, MILLI_S = 200.0, 100.0
 """Up to this rate and from this length on, a column that is taken for seconds may as well be one in
@@ -32,9 +32,11 @@ RATE_CURE = "give rate_hz = ... under [vibration] in dataset.toml, or --rate-hz 
 _NAMES = frozenset(
     {"time", "times", "t", "zeit", "temps", "tiempo", "tempo", "timestamp", "timestamps",
      "time stamp", "zeitstempel", "elapsed", "elapsed time", "time elapsed", "rel time",
-     "relative time", "unix time", "epoch", "uptime", "x value"}
+     "relative time", "unix time", "epoch", "uptime"}
 )  # fmt: skip
-"""Names of times, in lower case with one blank between their words; `x value` is LabVIEW's."""
+"""Names of times, in lower case with one blank between their words. LabVIEW's `X Value` is none: it
+may be the first of three axes.
+"""
 _UNITS_S = {
     **dict.fromkeys(("ns", "nsec", "nanos", "nanosecond", "nanoseconds"), 1e-9),
     **dict.fromkeys(("us", "µs", "μs", "usec", "micros", "microsecond", "microseconds"), 1e-6),
