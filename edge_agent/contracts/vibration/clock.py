@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,6 +96,14 @@ class Clock:
         return [f"{plain}_{unit}" for unit in ("s", "ms", "us")]
 
 
+class Times(NamedTuple):
+    """A column of times (T,); unit_s as for clock_of."""
+
+    name: str
+    values: NDArray[Any]
+    unit_s: float | None
+
+
 def is_time(name: str) -> bool:
     """Whether a column of this name holds the time of each sample."""
     words = _words(name)
@@ -123,15 +131,14 @@ def clock_of(name: str, times: NDArray[Any], unit_s: float | None, path: Path) -
     """
     if len(times) < 3:
         return None
-    exact = times.astype(np.int64) if times.dtype.kind in "iu" else times.astype(np.float64)
-    first, passed = float(exact[0]), (exact - exact[0]).astype(np.float64)
-    steps = np.diff(passed)
-    mean = float(passed[-1]) / (len(passed) - 1)
+    first, steps, mean = _steps(times)
     if not steps.any():
         return None  # a column of zeros is no clock
     if not np.isfinite(steps).all() or mean <= 0 or (steps < 0).any():
         raise InputError(
-            "its time column does not rise", where=str(path), cure="record it again, or correct it"
+            f"its time column {name!r} does not rise",
+            where=str(path),
+            cure="record it again, or correct it",
         )
     if unit_s is not None and abs(first) * unit_s > _FAR_S:
         raise InputError(
@@ -144,24 +151,44 @@ def clock_of(name: str, times: NDArray[Any], unit_s: float | None, path: Path) -
         at, scale = int(steps.argmax()) + 1, known_s or 1.0
         unit = " s" if known_s or LEAST_HZ <= 1 / mean <= MOST_HZ else ""
         raise InputError(
-            f"its time column jumps by {steps.max() * scale:.4g}{unit} after row {at}, a step is "
-            f"{mean * scale:.4g}{unit}",
+            f"its time column {name!r} jumps by {steps.max() * scale:.4g}{unit} after row {at}, "
+            f"a step is {mean * scale:.4g}{unit}",
             where=str(path),
             cure="samples were lost: record it again",
         )
     return Clock(name, known_s, mean)
 
 
-def surest(clocks: Sequence[Clock | None]) -> Clock | None:
-    """The first clock whose unit is known, else the first."""
-    there = [clock for clock in clocks if clock is not None]
-    told = [clock for clock in there if clock.unit_s is not None]
-    return next(iter(told or there), None)
+def surest_clock(columns: Sequence[Times], path: Path) -> Clock | None:
+    """The clock of the first column that is fine enough and whose unit is known, else of the next
+    best; None where all stand still. Raises as clock_of, of that column alone: a further one may
+    be as coarse as it likes."""
+    clocks = (clock_of(*column, path) for column in sorted(columns, key=_doubt))
+    return next((clock for clock in clocks if clock is not None), None)
 
 
 def may_be_milliseconds(rate_hz: float, lasts_s: float) -> bool:
     """Whether a column without a unit, taken for seconds, may as well be in milliseconds."""
     return rate_hz <= MILLI_HZ and lasts_s >= MILLI_S
+
+
+def _doubt(column: Times) -> tuple[bool, bool]:
+    """Sorts columns of times: whether one is too coarse, and whether its unit is unknown."""
+    if len(column.values) < 3:
+        return True, True
+    first, steps, mean = _steps(column.values)
+    if not steps.any():
+        return True, True
+    # Whole seconds beside samples of 100 Hz jump after each 100 rows, and nothing was lost.
+    coarse = 2 * int((steps == 0).sum()) > len(steps) and float(steps.max()) > GAP_FACTOR * mean
+    return coarse, column.unit_s is None and _epoch_unit_s(first, mean) is None
+
+
+def _steps(times: NDArray[Any]) -> tuple[float, NDArray[np.float64], float]:
+    """The first of the times (T,), the steps (T - 1,) between them, and the mean step."""
+    exact = times.astype(np.int64) if times.dtype.kind in "iu" else times.astype(np.float64)
+    passed = (exact - exact[0]).astype(np.float64)
+    return float(exact[0]), np.diff(passed), float(passed[-1]) / (len(passed) - 1)
 
 
 def _epoch_unit_s(first: float, step: float) -> float | None:
@@ -171,7 +198,7 @@ def _epoch_unit_s(first: float, step: float) -> float | None:
         (
             unit_s
             for unit_s in (1.0, 1e-3, 1e-6, 1e-9)
-            if low <= first * unit_s < high and LEAST_HZ <= 1 / (step * unit_s) <= MOST_HZ
+            if low <= first * unit_s < high and step and LEAST_HZ <= 1 / (step * unit_s) <= MOST_HZ
         ),
         None,
     )

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.contracts.core.errors import InputError
-from edge_agent.contracts.vibration.clock import Clock, clock_of, is_time, surest, told_unit_s
+from edge_agent.contracts.vibration.clock import Clock, Times, is_time, surest_clock, told_unit_s
 from edge_agent.contracts.vibration.wav import Columns
 
 RATE_NAMES = frozenset(
@@ -70,14 +70,14 @@ class Content(NamedTuple):
         if self.clock is not None:
             return self.clock
         length = len(self.columns[chosen[0]])
-        clocks = []
+        columns = []
         for name, value in self.arrays.items():
             beside = any(scope_of(name) in scopes(column) for column in chosen)
             times = np.squeeze(np.asarray(value))
             fits = times.shape == (length,) and times.dtype.kind in "fiu"
             if beside and fits and is_time(last_name(name)):
-                clocks.append(clock_of(name, times, told_unit_s(last_name(name)), path))
-        return surest(clocks)
+                columns.append(Times(name, times, told_unit_s(last_name(name))))
+        return surest_clock(columns, path)
 
     def number_named_rate(self) -> float | None:
         """The one number that is called `rate`."""

@@ -33,7 +33,7 @@ from edge_agent.contracts.core.separated import (
 )
 from edge_agent.contracts.core.text import decode_head, decode_text, is_number, repeated_name
 from edge_agent.contracts.process.units import are_units
-from edge_agent.contracts.vibration.clock import clock_of, is_time, surest, told_unit_s
+from edge_agent.contracts.vibration.clock import Times, is_time, surest_clock, told_unit_s
 from edge_agent.contracts.vibration.content import Content, as_float32
 
 HEAD_BYTES = 1 << 18
@@ -69,12 +69,12 @@ def read_csv(path: Path) -> Content:
     table = _numbers(text[layout.first.start :], layout, path)
     columns = {name: as_float32(table[:, at]) for at, name in enumerate(layout.names)}
     units_s = [(at, _time_unit_s(layout, at)) for at, name in enumerate(layout.names)]
-    clocks = [
-        clock_of(layout.names[at], table[:, at], unit_s, path)
+    times = [
+        Times(layout.names[at], table[:, at], unit_s)
         for at, unit_s in units_s
         if unit_s is not None or is_time(layout.names[at])
     ]
-    return Content(columns, clock=surest(clocks))
+    return Content(columns, clock=surest_clock(times, path))
 
 
 def csv_columns(path: Path) -> Content:

@@ -9,11 +9,11 @@ import pytest
 
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.vibration.clock import (
-    Clock,
+    Times,
     clock_of,
     is_time,
     may_be_milliseconds,
-    surest,
+    surest_clock,
     told_unit_s,
 )
 from edge_agent.contracts.vibration.recordings import read_recording, recording_signals
@@ -95,15 +95,47 @@ def test_a_unit_that_the_numbers_contradict_is_refused() -> None:
 
 def test_times_that_stand_still_are_no_clock_and_such_that_fall_are_refused() -> None:
     assert clock_of("t", np.zeros(9), None, PATH) is None
-    with pytest.raises(InputError, match="its time column does not rise"):
+    with pytest.raises(InputError, match="its time column 't' does not rise"):
         clock_of("t", np.arange(9)[::-1], None, PATH)
 
 
 def test_the_clock_whose_unit_is_known_goes_first() -> None:
-    unsure, sure = Clock("time", None, 1.0), Clock("t_ms", 1e-3, 1.0)
-    assert surest([None, unsure, sure]) is sure
-    assert surest([unsure]) is unsure
-    assert surest([None]) is None
+    rows = np.arange(9.0)
+    still, unsure, sure = (
+        Times("t_s", EPOCH_S + 0 * rows, 1.0),
+        Times("time", rows, None),
+        Times("t_ms", rows, 1e-3),
+    )
+    for columns, name in (([still, unsure, sure], "t_ms"), ([still, unsure], "time")):
+        clock = surest_clock(columns, PATH)
+        assert clock is not None
+        assert clock.name == name
+    assert surest_clock([still, Times("time_s", rows[:2], 1.0)], PATH) is None
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize(
+    ("fine", "coarse"), [("elapsed_s", "timestamp"), ("time", "timestamp"), ("time", "epoch_s")]
+)
+def test_a_coarse_column_of_times_beside_a_fine_one_is_passed_over(
+    tmp_path: Path, fine: str, coarse: str, order: int
+) -> None:
+    names = [fine, coarse][::order]
+    rows = [(f"{k / 100:.2f}", f"{EPOCH_S + k // 100}")[::order] for k in range(500)]
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join([",".join((*names, "x")), *(f"{a},{b},0.5" for a, b in rows)]))
+    for rate_hz in (None, 100):
+        assert read_recording(path, ["x"], rate_hz).rate_hz == pytest.approx(100)
+    saved = dict(zip(names, np.array(rows, dtype=np.float64).T, strict=True))
+    np.savez(tmp_path / "a.npz", **saved, x=np.sin(np.arange(500.0)))
+    assert read_recording(tmp_path / "a.npz", ["x"]).rate_hz == pytest.approx(100)
+
+
+def test_lost_samples_are_refused_beside_a_coarse_column_and_the_column_is_named() -> None:
+    rows = np.delete(np.arange(500), np.s_[150:250])
+    columns = [Times("timestamp", EPOCH_S + rows // 100, None), Times("t_s", rows / 100, 1.0)]
+    with pytest.raises(InputError, match=r"time column 't_s' jumps by 1\.01 s after row 150"):
+        surest_clock(columns, PATH)
 
 
 def test_only_a_long_recording_of_a_low_rate_may_be_in_milliseconds() -> None:
