@@ -6,10 +6,12 @@ numbers as the others, is an error that names it.
 
 from __future__ import annotations
 
+import csv
 import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from numpy.typing import NDArray
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.separated import (
     HEAD_LINES,
+    MARKS,
     Line,
     cells_of,
     comments_and_table,
@@ -176,12 +179,12 @@ def _numbers(text: str, layout: _Layout, path: Path) -> NDArray[np.float64]:
     if mark and layout.first.text.rstrip(" ").endswith(mark):
         body = re.sub(rf"[{mark} \t]*$", "", body, flags=re.MULTILINE)
     hole = _HOLE.search(body)
-    if hole and not _are_numbers(_filled(layout.first, layout), mark):
-        raise _text_above(text, layout, path)
     if hole:
-        number = layout.first.number + body.count("\n", 0, hole.start()) + 1
+        above = body.count("\n", 0, hole.start()) + 1
+        if not _are_numbers(_filled(layout.first, layout), mark):
+            raise _text_above(text, above, layout, path)
         raise InputError(
-            f"line {number} is empty, between samples",
+            f"line {layout.first.number + above} is empty, between samples",
             where=str(path),
             cure="a sample may be lost there: record it again",
         )
@@ -199,18 +202,33 @@ def _numbers(text: str, layout: _Layout, path: Path) -> NDArray[np.float64]:
         raise _bad_line(body, layout, path) or error from error
 
 
-def _text_above(text: str, layout: _Layout, path: Path) -> InputError:
-    """The error of a file that begins with lines of text which no # marks."""
-    words = [
-        line for line in first_lines(text) if not _are_numbers(_filled(line, layout), layout.mark)
-    ]
-    last = layout.first.number + words[-1].number - 1
+def _text_above(text: str, above: int, layout: _Layout, path: Path) -> InputError:
+    """The error of a file that begins with lines of text which no # marks; above: how many lines
+    of the text stand above a blank one. The header ends above the first line of numbers, or else
+    at the blank one."""
+    words = list(takewhile(lambda line: not _holds_numbers(line.text), first_lines(text)))
+    if len(words) == len(first_lines(text)):
+        words = [line for line in words if line.number <= above]
+    last = layout.first.number + (words[-1].number if words else 0) - 1
+    many = last > 1
     return InputError(
-        f"line {layout.first.number} begins with {layout.first.text.strip()!r:.40} where numbers "
-        f"are expected: lines 1 to {last} are a header of text",
+        f"lines 1 to {last} are a header of text" if many else "line 1 is a header of text",
         where=str(path),
-        cure=f"begin each of the lines 1 to {last} with #",
+        cure=f"begin each of the lines 1 to {last} with #" if many else "begin it with #",
     )
+
+
+def _holds_numbers(line: str) -> bool:
+    """Whether a line is numbers alone between any separators: a header of text is no guide to the
+    one of the samples below it."""
+    for mark in (*MARKS, ""):
+        try:
+            cells = without_empty_end(cells_of(line, mark))
+        except csv.Error:  # a quotation mark in the words
+            continue
+        if _are_numbers(cells, mark):
+            return True
+    return False
 
 
 def _filled(line: Line, layout: _Layout) -> list[str]:

@@ -153,6 +153,45 @@ def test_a_header_of_text_with_an_empty_line_is_told_with_a_cure_that_works(tmp_
     assert np.array_equal(signal, np.c_[X, Y].astype(np.float32))
 
 
+@pytest.mark.parametrize("mark", [",", ";", "\t", " "])
+@pytest.mark.parametrize(
+    "head",
+    [
+        ["Device: A", "Rate: 1000", ""],
+        ["Device: A", "", "Rate: 1000", ""],
+        ['"Rig"\t"A"', "Rate\t1000", ""],
+        ["Rate: 1000, of A", "x, y", ""],
+    ],
+)
+def test_the_cure_of_a_header_of_text_spares_the_samples(
+    tmp_path: Path, head: list[str], mark: str
+) -> None:
+    rows = [f"0.5{mark}0.25"] * 50
+    with pytest.raises(InputError) as refused:
+        read_recording(written(tmp_path, "\n".join([*head, *rows])), ["0"], 1000)
+    last = max(at for at, line in enumerate(head, 1) if line)
+    assert f"lines 1 to {last} are a header of text" in refused.value.what
+    assert refused.value.cure == f"begin each of the lines 1 to {last} with #"
+    cured = [f"#{line}" for line in head[:last]] + head[last:]
+    recording = read_recording(written(tmp_path, "\n".join([*cured, *rows])), ["0", "1"], 1000)
+    assert recording.signal.shape == (50, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Device: A\nRate: 1\n\n01.02.2024 10:00,5\n01.02.2024 10:00,6\n", "lines 1 to 2 are"),
+        ("Device;A;\nRate;1;\n\nat 10:00;5;\nat 11:00;6;\n", "lines 1 to 2 are"),
+        ("Device:A\n0.5,0.25\n\n0.5,0.25\n", "line 1 is a header of text: begin it with #"),
+    ],
+)
+def test_a_header_of_text_ends_at_the_empty_line_or_above_the_first_numbers(
+    tmp_path: Path, text: str, words: str
+) -> None:
+    with pytest.raises(InputError, match=words):
+        read_recording(written(tmp_path, text), ["0"], 1000)
+
+
 @pytest.mark.parametrize(
     "date", ["2024-01-01 10:00:00", "2024-01-01T10:00:00Z", "01.02.2024 10:00"]
 )
