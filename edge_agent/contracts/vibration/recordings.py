@@ -116,7 +116,9 @@ def recording_signals(path: Path) -> Signals:
     """
     with _reading(path):
         head = _head(path)
-        return Signals(head.signals, _reader(path)(path).ramps if head.ramps else [])
+        # A ramp may end below the first lines; all other heads are the whole, or hold no samples.
+        whole = read_csv(path) if head.ramps and _reader(path) is read_csv else head
+        return Signals(head.signals, whole.ramps)
 
 
 def _reader(path: Path) -> Callable[[Path], Content]:

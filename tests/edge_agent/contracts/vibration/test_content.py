@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from edge_agent.contracts.core.errors import InputError
+from edge_agent.contracts.vibration import recordings
 from edge_agent.contracts.vibration.content import content_of, is_ramp, scopes
 
 A, B = np.arange(6.0), np.ones(6)
@@ -44,6 +45,16 @@ def test_a_ramp_is_named_unless_nothing_else_is_there() -> None:
     wave = np.sin(rows)
     assert content_of({"n": rows, "x": wave}, PATH).ramps == ["n"]
     assert content_of({"n": rows}, PATH).ramps == []
+
+
+def test_a_file_with_a_ramp_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, reads, reader = np.arange(100.0), [], recordings.READERS[".npz"]
+    np.savez(tmp_path / "a.npz", n=rows, x=np.sin(rows))
+    monkeypatch.setitem(
+        recordings.READERS, ".npz", lambda path: (reads.append(path), reader(path))[1]
+    )
+    assert recordings.recording_signals(tmp_path / "a.npz") == (["n", "x"], ["n"])
+    assert len(reads) == 1
 
 
 def test_a_stated_rate_goes_before_times_and_a_number_named_rate() -> None:
