@@ -97,24 +97,28 @@ def _sample_of(root: Path, row: dict[str, str], config: DatasetConfig, where: st
             f"split {split!r} is not one of train, val, test", where=where, cure="correct it"
         )
     return Sample(
-        path=_inside(root, row["path"]),
+        path=_inside(root, row["path"], where),
         label=row["label"],
         group=row[config.group] if config.group else "",
         fold=row[config.fold] if config.fold else "",
         split=split_of(split),
         rate_hz=_rate(row.get("rate_hz", ""), where),
-        masks=(_inside(root, row["mask"]),) if row.get("mask") else (),
+        masks=(_inside(root, row["mask"], where),) if row.get("mask") else (),
         conditions={k: v for k, v in row.items() if k not in ("path", "label")},
     )
 
 
-def _inside(root: Path, text: str) -> str:
+def _inside(root: Path, text: str, where: str) -> str:
     """The path relative to the data set, whatever program wrote it: ./a, a\\b, or absolute."""
     windows = "\\" in text and not (root / text).exists()
     plain = PureWindowsPath(text).as_posix() if windows else text
     pure = PurePosixPath(plain)
     if pure.is_absolute() and pure.is_relative_to(root):
         pure = pure.relative_to(root)
+    if not pure.parts:
+        raise DatasetError(
+            f"{text!r} is the folder of the data set, no file", where=where, cure="correct it"
+        )
     return pure.as_posix()
 
 

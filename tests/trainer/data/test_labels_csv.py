@@ -38,6 +38,8 @@ def test_conditions_are_all_other_columns(tmp_path: Path) -> None:
         ("path,label,lot\n1.png,,x\n", "row 2: path or label is empty"),
         ("path,label,lot\n1.png,ok,x\n1.png,ok,x\n", "1.png is listed twice"),
         ("path,label,lot\n1.png,ok,x\n2.png,OK,x\n", "differ only in upper and lower case"),
+        ("path,label,lot\n.,ok,x\n", "row 2: '.' is the folder of the data set, no file"),
+        ("path,label,lot,mask\n1.png,ok,x,./\n", "row 2: './' is the folder of the data set"),
         ("path,label,lot,split\n1.png,ok,x,tset\n", "'tset' is not one of train, val, test"),
         ("path,label,lot,rate_hz\n1.png,ok,x,fast\n", "rate_hz 'fast' is no rate"),
         ("path,label,lot,rate_hz\n1.png,ok,x,-5\n", "rate_hz '-5' is no rate"),
