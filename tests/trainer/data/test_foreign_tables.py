@@ -8,7 +8,10 @@ import pytest
 
 from edge_agent.contracts.core.errors import DatasetError
 from edge_agent.contracts.image.input import Region
+from edge_agent.contracts.process.tables import Table
 from trainer.data.image.part_boxes import small_box
+from trainer.data.labels_csv import read_table_here
+from trainer.data.layouts import foreign_tables
 from trainer.data.layouts.foreign_tables import refuse_table
 from trainer.data.load import load_dataset
 
@@ -20,6 +23,7 @@ from trainer.data.load import load_dataset
         ("train/_classes.csv", "filename, ok, bad\na.jpg, 1, 0\n", "a column of 0 and 1 for each"),
         ("train/_classes.csv", "Pixel Value, Class\n0, background\n", "segmentation masks"),
         ("p.csv", "image,choice,annotation_id,lead_time\n/d/a.jpg,ok,1,2\n", "of Label Studio"),
+        ("t.csv", "filename\na.jpg\n", "without the columns path and label"),
         ("t.csv", "file,quality\na.jpg,ok\n", "without the columns path and label"),
     ],
 )
@@ -43,6 +47,24 @@ def test_the_table_that_is_known_is_named_before_others(tmp_path: Path) -> None:
     assert refuse_table(tmp_path, ["a.csv", "sample_submission.csv", "train.csv"]).where == str(
         tmp_path / "train.csv"
     )
+
+
+def test_tables_below_the_first_known_one_are_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["a.csv", "b.csv", "c.csv"]
+    for name in names:
+        (tmp_path / name).write_text("x,y\n1,2\n")
+    (tmp_path / "b.csv").write_text("ImageId,EncodedPixels\na.jpg,7 9\n")
+    read: list[str] = []
+
+    def reading(path: Path) -> Table:
+        read.append(path.name)
+        return read_table_here(path)
+
+    monkeypatch.setattr(foreign_tables, "read_table_here", reading)
+    assert refuse_table(tmp_path, names).where == str(tmp_path / "b.csv")
+    assert read == ["a.csv", "b.csv"]
 
 
 def test_paths_of_another_computer_are_named_with_the_first(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from edge_agent.contracts.core.errors import DatasetError
@@ -12,6 +12,7 @@ _LIST = (
     "write labels.csv in the data set's folder, with path (from that folder on), label, a line "
     "for each file once"
 )
+_SORT = "sort the files into class folders"
 
 
 def refuse_table(root: Path, tables: Sequence[str]) -> DatasetError:
@@ -20,21 +21,22 @@ def refuse_table(root: Path, tables: Sequence[str]) -> DatasetError:
     on, at least one.
     """
     ordered = sorted(tables, key=lambda path: ("submission" in path.lower(), path))
-    told = [(path, *_told(root / path)) for path in ordered]
-    path, what, cure = next((one for one in told if one[1]), told[0])
-    if not what:
-        what = "a table without the columns path and label"
-        named = "" if "/" in path else "name its columns path and label, if it lists each file; or "
-        cure = named + cure
+    for path in ordered:
+        what, cure = _told(root / path)
+        if what:
+            return DatasetError(f"{what}: not read", where=str(root / path), cure=cure)
+    path, what = ordered[0], "a table without the columns path and label"
+    named = "" if "/" in path else "name its columns path and label, if it lists each file; or "
+    cure = f"{named}{_LIST}; or {_SORT}"
     return DatasetError(f"{what}: not read", where=str(root / path), cure=cure)
 
 
 def _told(path: Path) -> tuple[str, str]:
-    """What a table is, empty where its header does not tell, and what to do."""
+    """What a table is, and what to do; both empty where its header does not tell."""
     try:
         table = read_table_here(path).columns
     except DatasetError:
-        return "", f"{_LIST}; or sort the files into class folders"
+        return "", ""
     names = {name.strip().casefold() for name in table}
     if {"encodedpixels"} & names:
         return (
@@ -44,9 +46,8 @@ def _told(path: Path) -> tuple[str, str]:
     if names == {"pixel value", "class"}:
         return "the pixel values of segmentation masks", f"{_LIST}, and mask"
     flags = [cells for name, cells in table.items() if name.strip().casefold() != "filename"]
-    if "filename" in names and all(
-        {str(c).strip() for c in cells} <= {"0", "1"} for cells in flags
-    ):
+    # A table of names alone has no flags, of which all() would say yes.
+    if "filename" in names and flags and all(map(_is_flag, flags)):
         return (
             "a table with a column of 0 and 1 for each class",
             f"{_LIST}: the name of the column that holds 1; and split, of tables in train, valid "
@@ -57,4 +58,8 @@ def _told(path: Path) -> tuple[str, str]:
             "an export of Label Studio, whose paths are those of its server",
             f"{_LIST}, as the files are named here, not as in /data/upload",
         )
-    return "", f"{_LIST}; or sort the files into class folders"
+    return "", ""
+
+
+def _is_flag(cells: Iterable[object]) -> bool:
+    return {str(cell).strip() for cell in cells} <= {"0", "1"}
