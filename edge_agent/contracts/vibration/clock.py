@@ -23,8 +23,10 @@ TIMES_OFF = 0.05
 """A time column may differ from the configured rate by this share: clocks of sensors are 2 to 4 %
 off nominal."""
 LEAST_HZ, MOST_HZ = 9.0, 1e7
-"""Rates of vibration and acoustic emission, from 10 Hz on with a slow clock. A column without a unit that says another one is not in
-seconds: one in milliseconds says 2 Hz where it is 2 kHz, one in days 173 MHz."""
+"""Rates of vibration and acoustic emission, from 10 Hz on with a slow clock. A column without a
+unit that says another one is not in seconds: one in milliseconds says 2 Hz where it is 2 kHz, one
+in days 173 MHz.
+"""
 MILLI_HZ, MILLI_S = 200.0, 100.0
 """Up to this rate and from this length on, a column that is taken for seconds may as well be one in
 milliseconds: of at most 200 kHz, and of at least a tenth of a second."""

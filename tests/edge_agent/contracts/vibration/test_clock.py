@@ -46,15 +46,15 @@ def test_a_unit_in_the_name_of_times_is_read(name: str, unit_s: float) -> None:
     assert is_time(name)
 
 
-@pytest.mark.parametrize(
-    "name", ["t", "time", "Timestamp", "TimeStamp", "X_Value", "elapsed", "Zeit"]
-)
+@pytest.mark.parametrize("name", ["t", "time", "Timestamp", "TimeStamp", "elapsed", "Zeit"])
 def test_names_of_times_without_a_unit(name: str) -> None:
     assert is_time(name)
     assert told_unit_s(name) is None
 
 
-@pytest.mark.parametrize("name", ["torque", "T_min", "T1", "DE_time", "x", "speed [1/s]", "acc_s"])
+@pytest.mark.parametrize(
+    "name", ["X_Value", "torque", "T_min", "T1", "DE_time", "x", "speed [1/s]", "acc_s"]
+)
 def test_other_names_are_none_of_times(name: str) -> None:
     assert not is_time(name)
 
