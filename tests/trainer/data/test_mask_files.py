@@ -31,7 +31,7 @@ def drawing(*, soft: bool = False, empty: bool = False) -> NDArray[np.uint8]:
     return np.asarray(cv2.GaussianBlur(pixels, (0, 0), 1.2), np.uint8) if soft else pixels
 
 
-def write(root: Path, name: str, pixels: NDArray[np.uint8]) -> None:
+def write(root: Path, name: str, pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
     (root / name).parent.mkdir(parents=True, exist_ok=True)
     assert cv2.imwrite(str(root / name), pixels)
 
@@ -79,6 +79,21 @@ def test_soft_masks_beside_their_pictures_are_no_samples(tmp_path: Path) -> None
     dataset = load_dataset(tmp_path)
     assert dataset.counts() == {"crack": 8, "good": 4}
     assert all(one.masks == (one.path.replace(".jpg", ".png"),) for one in dataset.samples)
+
+
+def test_class_numbers_of_16_bits_are_masks_and_photographs_of_10_bits_are_none(
+    tmp_path: Path,
+) -> None:
+    for place in range(4):
+        write(tmp_path, f"good/g{place}.png", photograph())
+        write(tmp_path, f"crack/{place}.png", photograph())
+        numbers = np.where(drawing() > 0, 1 + 2 * place, 0)
+        write(tmp_path, f"crack/{place}_mask.png", numbers.astype(np.uint16))
+        write(tmp_path, f"crack/{place}_label.png", photograph().astype(np.uint16) * 4)
+    dataset = load_dataset(tmp_path)
+    masks = {one.path: one.masks for one in dataset.samples if one.masks}
+    assert masks == {f"crack/{n}.png": (f"crack/{n}_mask.png",) for n in range(4)}
+    assert not dataset.left_out
 
 
 def test_a_picture_where_masks_lie_is_left_out_and_named(tmp_path: Path) -> None:

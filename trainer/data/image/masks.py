@@ -14,7 +14,7 @@ from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.types import Image
 from edge_agent.contracts.image.alignment import Pose
 from edge_agent.contracts.image.cut_out import NoPartError, blank
-from edge_agent.contracts.image.decode import IMAGE_SUFFIXES, read_image, upright
+from edge_agent.contracts.image.decode import IMAGE_SUFFIXES, upright
 from edge_agent.contracts.image.input import (
     ImageInput,
     Region,
@@ -23,6 +23,7 @@ from edge_agent.contracts.image.input import (
     prepare_image,
 )
 from edge_agent.contracts.image.picture_header import PictureHeader, read_header
+from trainer.data.mask_levels import brightest_levels
 from trainer.data.prepare import read_picture
 from trainer.data.samples import Dataset
 
@@ -96,7 +97,7 @@ def read_mask(path: Path) -> Mask:
         raise InputError(
             f"a mask of type {suffix or 'none'} is not read", where=str(path), cure=SAVE
         )
-    brightest = read_image(path, 16).max(axis=2)
+    brightest = brightest_levels(path)
     blurred = suffix in (".jpg", ".jpeg", ".jpe", ".jfif")
     least = int(brightest.max()) // 2 if blurred else 0
     return np.asarray(np.where(brightest > least, 255, 0), np.uint8)

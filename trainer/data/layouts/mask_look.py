@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.contracts.core.errors import InputError
-from edge_agent.contracts.image.decode import read_image
+from trainer.data.mask_levels import brightest_levels
 
 LOOKED_AT = 8
 """Pictures that are opened of a set; where these disagree, all are."""
@@ -90,6 +90,6 @@ def _levels(pixels: NDArray[np.uint8]) -> int:
 
 def _brightest(path: Path) -> NDArray[np.uint8] | None:
     try:
-        return np.asarray(read_image(path, 16).max(axis=2), np.uint8)
+        return brightest_levels(path)
     except InputError:
         return None

@@ -24,6 +24,14 @@ SHAPE[5:12, 7:20] = 1
         ("white.bmp", SHAPE * 255),
         ("white.jpg", SHAPE * 255),
         ("deep.tif", SHAPE.astype(np.uint16) * 65535),
+        ("deep_class_number.png", SHAPE.astype(np.uint16)),
+        ("deep_class_number.tif", SHAPE.astype(np.uint16) * 300),
+        (
+            "deep_clear.png",
+            np.stack(
+                [*[SHAPE.astype(np.uint16)] * 3, np.full_like(SHAPE, 65535, np.uint16)], axis=2
+            ),
+        ),
     ],
 )
 def test_anything_that_is_not_black_is_defect(
