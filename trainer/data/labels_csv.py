@@ -31,7 +31,7 @@ def read_labels(root: Path, config: DatasetConfig) -> list[Sample]:
         _sample_of(root, row, config, f"{path}: row {number}")
         for number, row in enumerate(rows, start=2)
     ]
-    refuse_other_case(samples, path)
+    refuse_other_case([sample.label for sample in samples], path)
     _refuse_twice(samples, path)
     return samples
 
@@ -60,15 +60,16 @@ def with_folder_splits(
 
 
 def refuse_other_case(
-    samples: Sequence[Sample], where: Path, cure: str = "write them alike"
+    labels: Sequence[str], where: Path, cure: str = "write them alike", column: str = ""
 ) -> None:
-    """Raise DatasetError for `OK` beside `ok`, which would be two classes."""
+    """Raise DatasetError for `OK` beside `ok`, which would be two classes. column: of a table."""
     known: dict[str, str] = {}
-    for sample in samples:
-        other = known.setdefault(sample.label.casefold(), sample.label)
-        if other != sample.label:
+    of = f" of column {column!r}" if column else ""
+    for label in labels:
+        other = known.setdefault(label.casefold(), label)
+        if other != label:
             raise DatasetError(
-                f"labels {other!r} and {sample.label!r} differ only in upper and lower case",
+                f"labels {other!r} and {label!r}{of} differ only in upper and lower case",
                 where=str(where),
                 cure=cure,
             )

@@ -111,8 +111,9 @@ def _from_folders(root: Path, config: DatasetConfig, decisions: tuple[str, ...])
     """The samples of class folders, and everything that lies there and is none."""
     _refuse_columns_without_csv(root, config)
     scan = scan_files(root, config.kind)
-    excluded = [path for path in scan.files if _excluded(path, config.exclude)]
-    layout = read_class_folders(root, _included(scan, config), config.kind, excluded)
+    included = _included(scan, config)
+    excluded = sorted(set(scan.files) - set(included.files))
+    layout = read_class_folders(root, included, config.kind, excluded)
     samples = tuple(
         Sample(one.path, one.label, split=one.split, masks=one.masks) for one in layout.samples
     )
@@ -123,7 +124,7 @@ def _from_folders(root: Path, config: DatasetConfig, decisions: tuple[str, ...])
         what = f"no samples ({reasons})" if reasons else "no samples"
         raise DatasetError(what, where=str(root), cure="check the folder and exclude")
     decisions = (*decisions, *layout_notes(samples, config.kind))
-    refuse_other_case(samples, root, "rename their folders alike")
+    refuse_other_case([one.label for one in samples], root, "rename their folders alike")
     return Dataset(root, config, samples, decisions, left_out=left_out)
 
 

@@ -18,10 +18,8 @@ BAD_IN_FILES = frozenset(
      "anomalous", "abnormal", "faulty"}
 )  # fmt: skip
 """Words that say it within a file name, where short words are often something else."""
-GOOD_WORDS = GOOD_IN_FILES
-BAD_WORDS = BAD_IN_FILES | {"damaged", "broken", "failed", "reject", "rejected"}
-"""Words of which a folder's name consists: short ones of other languages are lots, days and names.
-"""
+BAD_IN_FOLDERS = BAD_IN_FILES | {"damaged", "broken", "failed", "reject", "rejected"}
+"""Words of which a folder's name may consist: short ones of other languages are lots and days."""
 _NEGATED = frozenset({"no", "not", "non", "without", "free"})
 IGNORE = 'names_below = "ignore" in dataset.toml'
 MOST_NAMED = 4
@@ -73,7 +71,7 @@ def names_below(label: str, samples: Sequence[Sample]) -> Below:
     """What folders below the label's say, or else its file names, of which each must say it."""
     folders = sorted({folder for one in samples for folder in folders_below(one)})
     said = [
-        (folder, told_by_all(PurePosixPath(folder).name, GOOD_WORDS, BAD_WORDS))
+        (folder, told_by_all(PurePosixPath(folder).name, GOOD_IN_FILES, BAD_IN_FOLDERS))
         for folder in folders
     ]
     bad = next((folder for folder, what in said if what == "bad"), "")

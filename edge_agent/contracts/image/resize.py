@@ -19,10 +19,10 @@ exactly twice the size (four, eight times where sides are odd or far apart), and
 picture of which neither side is twice too large is shrunk by means of areas.
 exact: 2x2 means as in `areas`; then bilinear, where no side is more than half too large, else
 bilinear to twice the size (or four, eight times, so that this step is none too large) and means
-down. So every pixel counts,
-whatever the shape of the picture (1280x720 becomes 640x360, then 448x448). All steps are of whole
-numbers: the same on every processor, where OpenCV's quicker bilinear steps and its means of areas
-differ by a level on arm64, which moves the outputs of a network.
+down. So every pixel counts, whatever the shape of the picture (1280x720 becomes 640x360, then
+448x448). All steps are of whole numbers: the same on every processor, where OpenCV's quicker
+bilinear steps and its means of areas differ by a level on arm64, which moves the outputs of a
+network.
 """
 
 MOST_AT_ONCE = 1.5

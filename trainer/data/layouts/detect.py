@@ -16,7 +16,7 @@ from edge_agent.contracts.process.tables import Column, texts
 from edge_agent.contracts.vibration.recordings import FRACTION, READERS
 from edge_agent.contracts.vibration.wav import holds_fractions
 from trainer.data.dataset_toml import DatasetConfig, TabularColumns, VibrationColumns
-from trainer.data.labels_csv import read_table_here
+from trainer.data.labels_csv import read_table_here, refuse_other_case
 from trainer.data.layouts.class_folders import FolderLayout, FolderSample, read_class_folders
 from trainer.data.layouts.foreign import DAGM, TABLE, foreign_format
 from trainer.data.layouts.foreign_tables import refuse_table
@@ -287,7 +287,7 @@ def _detect_table(root: Path, table: Path, grouped: bool) -> tuple[DatasetConfig
     values = Counter(texts(content, label).tolist())
     few = len(values) <= MOST_VALUES
     if few:
-        _refuse_other_case(table, label, sorted(values))
+        refuse_other_case(sorted(values), table, column=label)
     task: Task = "tabular-class" if few else "tabular-regression"
     why = f"one table {table.name}, label column {label!r} with {len(values)} different values"
     good, sentence = _good_values(root, label, set(values)) if few else ([], "")
@@ -296,20 +296,6 @@ def _detect_table(root: Path, table: Path, grouped: bool) -> tuple[DatasetConfig
     decisions = [f"no dataset.toml: {why}, so task = {task!r}", sentence, tagged]
     config = _with_good(DatasetConfig(task=task, tabular=columns), good)
     return config, [decision for decision in decisions if decision]
-
-
-def _refuse_other_case(table: Path, label: str, values: list[str]) -> None:
-    """`OK` and `ok` would be two classes."""
-    known: dict[str, str] = {}
-    for value in values:
-        other = known.setdefault(value.casefold(), value)
-        if other != value:
-            raise DatasetError(
-                f"labels {other!r} and {value!r} of column {label!r} differ only in upper and "
-                "lower case",
-                where=str(table),
-                cure="write them alike",
-            )
 
 
 def _tagged(columns: Mapping[str, Column], label: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 Meaning = Literal["good", "bad", "unsure", "unknown"]
@@ -197,8 +197,7 @@ def meaning(label: str) -> Meaning:
         return "unsure" if joined in BAD_WORDS or re.search("[?？]", label) else "good"
     if joined in BAD_WORDS:
         return "bad"
-    telling = [word for word in words if word not in _NEUTRAL and not word.isdigit()]
-    telling = [word.rstrip("0123456789") for word in telling]
+    telling = _telling(words)
     if telling and all(word in GOOD_WORDS for word in telling):
         return "good"
     negated = any(word in _NEGATIONS for word in words)
@@ -217,9 +216,13 @@ def told_by_all(name: str, good: Collection[str], bad: Collection[str]) -> Meani
     `NormalSound_2` but not `bad_light`; else unknown.
     """
     words = [_plain(word) for word in _WORD_ENDS.split(name) if word]
-    telling = {
-        word.rstrip("0123456789") for word in words if word not in _NEUTRAL and not word.isdigit()
-    }
+    telling = set(_telling(words))
     if telling and telling <= set(good):
         return "good"
     return "bad" if telling and telling <= set(bad) else "unknown"
+
+
+def _telling(words: Sequence[str]) -> list[str]:
+    """The words of a name that are neither numbers nor without a meaning, their numbers off."""
+    told = [word for word in words if word not in _NEUTRAL and not word.isdigit()]
+    return [word.rstrip("0123456789") for word in told]

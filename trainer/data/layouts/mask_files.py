@@ -19,8 +19,6 @@ from trainer.data.layouts.mask_look import Told, is_mask_of, may_be_mask, told_b
 from trainer.data.layouts.mask_owners import Owners, bare_stem, is_mask_folder, is_surely_mask
 
 NO_PICTURE = "looks like a mask, but of no picture that is there"
-CERTAIN = "certain"
-"""The key of what no product is called like."""
 ODD = (
     "is named or lies like the masks beside it, but does not look like one: save a mask in black "
     "and white, or move a picture to another folder"
@@ -61,10 +59,9 @@ def find_masks(
     """
     found = FoundMasks()
     samples = set(listed)
-    for name, named in _named(paths, samples).items():
-        if name == CERTAIN:
-            _take(found, Told(masks=named))
-            continue
+    sure, doubtful = _named(paths, samples)
+    _take(found, Told(masks=sure))
+    for name, named in doubtful.items():
         told = told_by_look(named, partial(may_be_mask, root))
         _take(found, told)
         if not told.masks:
@@ -95,8 +92,13 @@ def _but(told: Told) -> str:
     return f", also {told.few[0]}, which looks like a mask" if told.few else ""
 
 
-def _named(paths: Sequence[str], samples: Collection[str]) -> dict[str, list[str]]:
-    """The pictures that are named like masks, by the name of the folder or by the file's."""
+def _named(
+    paths: Sequence[str], samples: Collection[str]
+) -> tuple[list[str], dict[str, list[str]]]:
+    """The pictures that are named as no product is, and those that are named like masks, by the
+    name of the folder or by the file's.
+    """
+    sure: list[str] = []
     named: dict[str, list[str]] = defaultdict(list)
     stems = {_key(path) for path in paths}
     for path in paths:
@@ -108,12 +110,12 @@ def _named(paths: Sequence[str], samples: Collection[str]) -> dict[str, list[str
         beside = bare != pure.stem and (str(pure.parent), bare) in stems
         if is_surely_mask(folder if folder else pure.stem, in_folder=bool(folder)):
             if folder or beside:
-                named[CERTAIN].append(path)
+                sure.append(path)
         elif folder:
             named[f"folder {folder}"].append(path)
         elif beside:
             named[f"{pure.stem.replace(bare, 'NAME')}{pure.suffix}"].append(path)
-    return named
+    return sure, named
 
 
 def _mask_folder(path: str) -> str:

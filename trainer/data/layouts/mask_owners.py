@@ -15,14 +15,6 @@ from pathlib import PurePosixPath
 
 from trainer.data.layouts.good_names import meaning
 
-MASK_FOLDERS = frozenset(
-    {
-        "groundtruth", "gt", "mask", "masks", "segmentation", "segmentations", "segmentationclass",
-        "segmentationobject", "labelmasks", "annotationmasks", "defectmasks", "annotation",
-        "annotations", "label", "labels", "masken", "maske", "masque", "masques", "mascara",
-        "mascaras", "máscaras", "maschere", "maschera", "маски", "маска", "掩码", "掩膜", "マスク",
-    }
-)  # fmt: skip
 SURE_FOLDERS = frozenset(
     {
         "groundtruth", "gt", "segmentation", "segmentations", "segmentationclass",
@@ -30,11 +22,17 @@ SURE_FOLDERS = frozenset(
         "annotations",
     }
 )  # fmt: skip
+"""Folders that are called as no product is."""
+MASK_FOLDERS = SURE_FOLDERS | {
+    "mask", "masks", "label", "labels", "masken", "maske", "masque", "masques", "mascara",
+    "mascaras", "máscaras", "maschere", "maschera", "маски", "маска", "掩码", "掩膜", "マスク",
+}  # fmt: skip
 PICTURE_WORDS = frozenset({"images", "image", "imgs", "img", "pictures"})
-_ENDING = re.compile(r"[_\-. ](mask|masks|label|labels|gt|seg|segmentation|groundtruth)$", re.I)
-_SURE_ENDING = re.compile(r"[_\-. ](mask|masks|gt|seg|segmentation|groundtruth)$", re.I)
-_SURE_BEGINNING = re.compile(r"^(mask|masks|gt|seg|segmentation)[_\-. ]", re.I)
-_BEGINNING = re.compile(r"^(mask|masks|label|gt|seg|segmentation)[_\-. ]", re.I)
+_SURE = "mask|masks|gt|seg|segmentation"
+_ENDING = re.compile(rf"[_\-. ]({_SURE}|label|labels|groundtruth)$", re.I)
+_SURE_ENDING = re.compile(rf"[_\-. ]({_SURE}|groundtruth)$", re.I)
+_BEGINNING = re.compile(rf"^({_SURE}|label)[_\-. ]", re.I)
+_SURE_BEGINNING = re.compile(rf"^({_SURE})[_\-. ]", re.I)
 
 
 def is_mask_folder(folder: str) -> bool:
