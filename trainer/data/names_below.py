@@ -100,7 +100,7 @@ def folders_below(sample: Sample) -> list[str]:
 
 def below_unknown(dataset: Dataset) -> str:
     """What else could be the labels, where no label is known as good; "" where nothing could."""
-    said = [_numbered_alike(dataset.labels), _sub_folders(dataset)]
+    said = [_numbered_alike(dataset), _sub_folders(dataset)]
     if dataset.samples and all(one.masks for one in dataset.samples):
         said.append(
             "each picture has a mask: where an empty one means a good part, list each picture as "
@@ -109,11 +109,15 @@ def below_unknown(dataset: Dataset) -> str:
     return "; ".join(one for one in said if one)
 
 
-def _numbered_alike(labels: Sequence[str]) -> str:
+def _numbered_alike(dataset: Dataset) -> str:
+    labels = dataset.labels
     stems = {re.sub(r"\d+", "", label) for label in labels}
     if len(labels) < 3 or len(stems) > 1 or stems == {""}:
         return ""
-    return f"{_some(labels)} differ by a number alone, as parts or lots do rather than defects"
+    alike = f"{_some(labels)} differ by a number alone, as parts or lots do rather than defects"
+    if not dataset.config.vibration:
+        return alike
+    return f"{alike}; speeds belong into a column rpm of labels.csv, path,label,rpm"
 
 
 def _sub_folders(dataset: Dataset) -> str:

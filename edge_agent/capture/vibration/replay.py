@@ -24,7 +24,7 @@ from edge_agent.contracts.vibration.recordings import read_recording
 from edge_agent.settings.toml import StationPath
 
 LOG = logging.getLogger("lineside.capture")
-FORMATS = (".wav", ".npz", ".mat", ".parquet", ".csv")
+FORMATS = (".wav", ".npz", ".npy", ".mat", ".parquet", ".csv")
 """The kinds of file that are looked for; the first that lies in the folder is read."""
 
 
@@ -33,7 +33,7 @@ class ReplayTable(VibrationSourceTable):
 
     driver: Literal["replay"]
     path: StationPath = Field(description="one recording, or a folder of them")
-    format: Literal["auto", "wav", "npz", "mat", "parquet", "csv"] = Field(
+    format: Literal["auto", "wav", "npz", "npy", "mat", "parquet", "csv"] = Field(
         default="auto", description="kind of file; auto: the first of these that lies there"
     )
     axes: list[str] = Field(

@@ -1,4 +1,4 @@
-"""Vibration recordings from files: .wav .csv .npz .mat (v5) .parquet -> Recording.
+"""Vibration recordings from files: .wav .csv .npz .npy .mat (v5) .parquet -> Recording.
 
 The workshop and the station read the same file to the same samples. pyarrow (for .parquet) is
 loaded only when such a file comes; a station without it is told what to do.
@@ -37,6 +37,7 @@ _CONTENT = {
     ".csv": "a table of numbers",
     ".wav": "a readable .wav",
     ".npz": "a readable .npz",
+    ".npy": "a readable .npy",
     ".mat": "a readable MATLAB 5 file",
     ".parquet": "a readable Parquet file",
 }
@@ -287,13 +288,21 @@ def _wav_head(path: Path) -> Content:
 def _read_npz(path: Path) -> Content:
     payload = path.read_bytes()
     if payload.startswith(b"\x93NUMPY"):
-        return content_of({"0": np.load(io.BytesIO(payload), allow_pickle=False)}, path)
+        return _read_npy(path)
     with zipfile.ZipFile(io.BytesIO(payload)) as members:
         unpacked = sum(member.file_size for member in members.infolist())
     if unpacked > MOST_BYTES:
         raise InputError("unpacks to more than 2 GB", where=str(path), cure="split the recording")
     with np.load(io.BytesIO(payload), allow_pickle=False) as content:
         return content_of({name: content[name] for name in content.files}, path)
+
+
+def _read_npy(path: Path) -> Content:
+    """One array without a name: its signals are numbered, as those of a .csv without a header."""
+    array = np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)
+    content = content_of({"0": array}, path)
+    columns = {name.removeprefix("0."): column for name, column in content.columns.items()}
+    return content._replace(columns=columns)
 
 
 def _read_mat(path: Path) -> Content:
@@ -314,6 +323,7 @@ READERS: dict[str, Callable[[Path], Content]] = {
     ".wav": _read_wav,
     ".csv": read_csv,
     ".npz": _read_npz,
+    ".npy": _read_npy,
     ".mat": _read_mat,
     ".parquet": _read_parquet,
 }

@@ -74,12 +74,24 @@ def test_a_split_is_kept_above_and_below_the_classes(tmp_path: Path, pattern: st
     assert Counter(sample.split for sample in dataset.samples) == {"train": 8, "val": 8, "test": 8}
 
 
+def test_recordings_below_speeds_are_told_where_a_speed_belongs(tmp_path: Path) -> None:
+    for speed, label in product(("900rpm", "1500rpm"), ("ok", "worn")):
+        (tmp_path / speed / label).mkdir(parents=True)
+        np.save(tmp_path / speed / label / "a.npy", np.random.default_rng(0).normal(size=500))
+    dataset = load_dataset(tmp_path)
+    assert dataset.counts() == {"ok": 2, "worn": 2}
+    assert any(
+        "path,label,group, and where they are speeds with rpm" in one for one in dataset.decisions
+    )
+
+
 def test_classes_below_lots_are_the_classes_and_the_lots_are_named(tmp_path: Path) -> None:
     for lot, label in product(("lot_1", "2026-07"), ("ok", "scratch")):
         write(tmp_path, *numbered(f"{lot}/{label}/a{{}}.jpg"))
     dataset = load_dataset(tmp_path)
     assert dataset.counts() == {"ok": 8, "scratch": 8}
-    assert any("below 2026-07, lot_1, which do not count" in said for said in dataset.decisions)
+    (said,) = [one for one in dataset.decisions if "below 2026-07, lot_1, which do not" in one]
+    assert "rpm" not in said
 
 
 @pytest.mark.parametrize(

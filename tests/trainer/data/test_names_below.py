@@ -136,6 +136,14 @@ def test_numbered_parts_with_masks_are_told_from_kinds_of_defects(tmp_path: Path
     assert "labels.csv with path,label,mask" in told
 
 
+def test_folders_of_speeds_are_told_where_a_speed_belongs(tmp_path: Path) -> None:
+    for speed in ("900rpm", "1500rpm", "2100rpm"):
+        (tmp_path / speed).mkdir()
+        np.save(tmp_path / speed / "a.npy", np.random.default_rng(0).normal(size=(500, 2)))
+    (tmp_path / "dataset.toml").write_text('task = "vibration-class"\n[vibration]\nrate_hz = 100\n')
+    assert "a column rpm of labels.csv, path,label,rpm" in refusal(tmp_path)
+
+
 def test_file_names_do_not_overrule_a_label_that_says_what_it_is(tmp_path: Path) -> None:
     write(tmp_path, "ok/ng_{}.jpg", "ok/ok_{}.jpg", "ng/ng_{}.jpg", "ng/ok_{}.jpg")
     assert refusal(tmp_path) == ""

@@ -185,6 +185,7 @@ def test_bits_that_are_not_read_are_named(tmp_path: Path, bits: int) -> None:
 def wholes(folder: Path) -> dict[str, bytes]:
     np.savez(folder / "w.npz", x=np.arange(99.0), rpm=1500.0, fs=100.0)
     np.savez_compressed(folder / "c.npz", x=np.arange(99.0), rpm=1500.0)
+    np.save(folder / "w.npy", np.arange(198.0).reshape(99, 2))
     savemat(folder / "w.mat", {"x": np.arange(99.0), "rpm": 1500.0})
     savemat(folder / "s.mat", {"d": {"x": np.arange(99.0), "fs": 100.0, "note": "s"}})
     pq.write_table(pa.table({"x": np.arange(99.0)}), folder / "w.parquet")
@@ -221,7 +222,7 @@ def fuzz_recordings(count: int, seed: int, folder: Path) -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_mutated_recordings_are_read_or_refused(tmp_path: Path, seed: int) -> None:
     fuzz_recordings(100, seed, tmp_path)
-    assert set(READERS) == {".wav", ".csv", ".npz", ".mat", ".parquet"}
+    assert set(READERS) == {".wav", ".csv", ".npz", ".npy", ".mat", ".parquet"}
 
 
 def test_two_axes_that_are_one_column_are_refused(tmp_path: Path) -> None:

@@ -11,22 +11,30 @@ from pyarrow import parquet
 from scipy.io import savemat, wavfile
 
 from edge_agent.contracts.core.errors import InputError
-from edge_agent.contracts.vibration.recordings import read_recording
+from edge_agent.contracts.vibration.recordings import read_recording, recording_signals
 
 SIGNAL = (np.random.default_rng(0).normal(0, 0.2, (500, 2))).astype(np.float32)
 
 
-def test_wav_csv_npz_mat_and_parquet_agree(tmp_path: Path) -> None:
+def test_files_of_all_kinds_agree(tmp_path: Path) -> None:
     wavfile.write(tmp_path / "a.wav", 1000, SIGNAL)
     np.savetxt(tmp_path / "a.csv", SIGNAL, delimiter=",", header="x,y", comments="", fmt="%.9g")
     np.savez(tmp_path / "a.npz", x=SIGNAL[:, 0], y=SIGNAL[:, 1], rate_hz=1000.0)
+    np.save(tmp_path / "a.npy", SIGNAL)
     savemat(tmp_path / "a.mat", {"x": SIGNAL[:, :1], "y": SIGNAL[:, 1:]})
     parquet.write_table(pa.table({"x": SIGNAL[:, 0], "y": SIGNAL[:, 1]}), tmp_path / "a.parquet")
-    for suffix in ("wav", "csv", "npz", "mat", "parquet"):
-        axes = ["0", "1"] if suffix == "wav" else ["x", "y"]
+    for suffix in ("wav", "csv", "npz", "npy", "mat", "parquet"):
+        axes = ["0", "1"] if suffix in ("wav", "npy") else ["x", "y"]
         recording = read_recording(tmp_path / f"a.{suffix}", axes, 1000)
         assert np.array_equal(recording.signal, SIGNAL), suffix
         assert recording.rate_hz == 1000
+
+
+@pytest.mark.parametrize("saved", [SIGNAL, SIGNAL.T], ids=["samples-first", "axes-first"])
+def test_the_signals_of_a_npy_are_numbered(tmp_path: Path, saved: np.ndarray) -> None:
+    np.save(tmp_path / "a.npy", saved)
+    assert recording_signals(tmp_path / "a.npy").names == ["0", "1"]
+    assert np.array_equal(read_recording(tmp_path / "a.npy", ["1"], 9).signal, SIGNAL[:, 1:])
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 4])
@@ -86,11 +94,23 @@ TRUNCATED_WAV = b"RIFF\xff\0\0\0WAVEfmt \x10\0\0\0" + struct.pack("<HHIIHH", 1, 
         ("a.csv", b"time,x\n1,2\n3\n", "not a table of numbers"),
         ("a.csv", b"x\nhello\n", "not a table of numbers"),
         ("a.npz", b"PK\x03\x04", "not a readable .npz"),
+        ("a.npy", b"\x93NUMPY\x01\x00", "not a readable .npy"),
         ("a.mat", b"MATLAB 5.0 MAT-file" + b" " * 200, "not a readable MATLAB 5"),
         ("a.parquet", b"PAR1", "not a readable Parquet"),
         ("a.mp3", b"x", "no reader for '.mp3'"),
     ],
-    ids=["empty", "not-wav", "cut-wav", "ragged", "words", "npz", "mat", "parquet", "suffix"],
+    ids=[
+        "empty",
+        "not-wav",
+        "cut-wav",
+        "ragged",
+        "words",
+        "npz",
+        "npy",
+        "mat",
+        "parquet",
+        "suffix",
+    ],
 )
 def test_bad_file_is_named(tmp_path: Path, name: str, payload: bytes, said: str) -> None:
     (tmp_path / name).write_bytes(payload)
