@@ -24,6 +24,11 @@ RATE_FACTOR = 3.0
 """An edge this many times below or above the usual one speaks of another rate: rates go wrong by
 whole factors, and one machine's states seldom move 90 % of the power that far."""
 
+LINES, FLOOR_FACTOR = 0.01, 2.0
+"""A rate moves the floor of a spectrum too, which a strong line, as that of unbalance, does not:
+the edge without this share of the frequencies, the strongest, is then off as well, so many times.
+"""
+
 LEVEL_FACTOR = 30.0
 """An RMS this many times off the usual one speaks of another unit, gain or a dead sensor."""
 
@@ -75,6 +80,7 @@ class _Numbers:
     clock: str
     rms: float
     edge_hz: float
+    floor_hz: float
     lasts_s: float
     doubts: list[str]
 
@@ -92,13 +98,16 @@ def survey_signals(dataset: Dataset) -> SignalSurvey:
         return SignalSurvey()
     rms = np.array([numbers.rms for numbers in recordings])
     edges = np.array([numbers.edge_hz for numbers in recordings])
+    floors = np.array([numbers.floor_hz for numbers in recordings])
     doubts = _clocks([(n.path, n.clock, n.rate_hz, n.lasts_s) for n in recordings])
     doubts += [f"{n.path}: {sentence}" for n in recordings for sentence in n.doubts]
     doubts += _short([n.path for n in recordings], [n.lasts_s for n in recordings])
-    doubts += _off(
-        recordings, edges, RATE_FACTOR, "its spectrum reaches {:.0f} Hz", "another rate?"
+    other_rate = _off(edges, RATE_FACTOR) & _off(floors, FLOOR_FACTOR)
+    doubts += _named(
+        recordings, edges, other_rate, "its spectrum reaches {:.0f} Hz", "another rate?"
     )
-    doubts += _off(recordings, rms, LEVEL_FACTOR, "its RMS is {:.3g}", "another unit or gain?")
+    other_unit = _off(rms, LEVEL_FACTOR)
+    doubts += _named(recordings, rms, other_unit, "its RMS is {:.3g}", "another unit or gain?")
     return SignalSurvey(doubts, rate_groups([numbers.rate_hz for numbers in recordings]))
 
 
@@ -137,15 +146,20 @@ def _numbers(path: str, recording: Recording) -> _Numbers:
     signal = recording.signal.astype(np.float64)
     centred = signal - signal.mean(axis=0)
     power = (np.abs(np.fft.rfft(centred * np.hanning(len(signal))[:, None], axis=0)) ** 2).sum(1)
-    total = np.cumsum(power)
-    edge = int(np.searchsorted(total, EDGE_SHARE * total[-1]))
+    floor = np.minimum(power, np.quantile(power, 1 - LINES))
     doubts = []
     for axis, name in enumerate(recording.axes):
         doubts += _axis_doubts(recording.signal[:, axis], recording.rate_hz, name)
     rms = float(np.sqrt(np.mean(centred**2)))
     lasts_s = len(signal) / recording.rate_hz
-    edge_hz = max(edge, 1) / lasts_s
-    return _Numbers(path, recording.rate_hz, recording.clock, rms, edge_hz, lasts_s, doubts)
+    edges_hz = (_edge(power) / lasts_s, _edge(floor) / lasts_s)
+    return _Numbers(path, recording.rate_hz, recording.clock, rms, *edges_hz, lasts_s, doubts)
+
+
+def _edge(power: NDArray[np.float64]) -> int:
+    """The place, at least 1, up to which EDGE_SHARE of a spectrum's power (F,) lies."""
+    total = np.cumsum(power)
+    return max(1, int(np.searchsorted(total, EDGE_SHARE * total[-1])))
 
 
 def _axis_doubts(signal: NDArray[np.float32], rate_hz: float, axis: str) -> list[str]:
@@ -187,17 +201,24 @@ def _short(paths: list[str], lasts_s: list[float]) -> list[str]:
     ]
 
 
-def _off(
-    recordings: list[_Numbers], values: NDArray[np.float64], factor: float, what: str, doubt: str
-) -> list[str]:
-    """Recordings whose value is `factor` times off the median of all."""
+def _off(values: NDArray[np.float64], factor: float) -> NDArray[np.bool_]:
+    """Which values are `factor` times off the median of all, which a median of 0 has none of."""
     usual = float(np.median(values))
-    if usual <= 0:
-        return []
+    return (usual > 0) & ((values * factor < usual) | (values > usual * factor))
+
+
+def _named(
+    recordings: list[_Numbers],
+    values: NDArray[np.float64],
+    odd: NDArray[np.bool_],
+    what: str,
+    doubt: str,
+) -> list[str]:
+    """A sentence for each odd recording."""
+    usual = float(np.median(values))
     return [
-        f"{numbers.path}: {what.format(value)}, the others' {usual:.3g}: {doubt}"
-        for numbers, value in zip(recordings, values, strict=True)
-        if value * factor < usual or value > usual * factor
+        f"{recordings[at].path}: {what.format(values[at])}, the others' {usual:.4g}: {doubt}"
+        for at in np.flatnonzero(odd)
     ]
 
 

@@ -52,6 +52,11 @@ def test_a_recording_of_four_times_the_rate_is_caught_by_its_spectrum(tmp_path: 
     assert said[0].endswith("another rate?")
 
 
+def test_a_strong_line_below_the_same_noise_is_no_other_rate(tmp_path: Path) -> None:
+    turns = np.sin(2 * np.pi * 25 * np.arange(RATE_HZ) / RATE_HZ).astype(np.float32)
+    assert survey_signals(dataset(tmp_path, machine(seed=9) + 3 * turns)).doubts == []
+
+
 def test_another_unit_is_caught_by_its_level(tmp_path: Path) -> None:
     said = survey_signals(dataset(tmp_path, machine(gain=1000, seed=9))).doubts
     assert [one for one in said if "another unit or gain?" in one]
