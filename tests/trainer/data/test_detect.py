@@ -122,6 +122,15 @@ def test_a_lot_among_the_tags_of_a_table_is_pointed_out(tmp_path: Path) -> None:
     assert not any(said in one for one in load_dataset(tmp_path, group="Lot").decisions)
 
 
+def test_dates_of_a_table_are_no_tags(tmp_path: Path) -> None:
+    rows = [f"0{n // 9 + 1}.03.2026,{n * 7 % 11},{('good', 'bad')[n % 2]}" for n in range(27)]
+    (tmp_path / "shots.csv").write_text("\n".join(["Datum,temp,result", *rows]))
+    dataset = load_dataset(tmp_path)
+    assert "no tag, since it holds dates or times: Datum" in dataset.decisions
+    assert dataset.config.tabular is not None
+    assert dataset.config.tabular.exclude == ["Datum"]
+
+
 def test_formats_that_are_not_read_are_counted_by_suffix(tmp_path: Path) -> None:
     for label in ("good", "worn"):
         (tmp_path / label).mkdir()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from trainer.data.layouts.foreign import DAGM, TABLE, foreign_format
 from trainer.data.layouts.foreign_tables import refuse_table
 from trainer.data.layouts.good_names import meaning
 from trainer.data.layouts.table_shape import refuse_long_format, refuse_one_hot
+from trainer.data.process.target_leakage import holds_dates
 
 LABEL_CSVS = ("labels.csv", "groups.csv")
 LABEL_COLUMNS = ("label", "target", "class")
@@ -80,12 +81,17 @@ def detect(root: Path, *, grouped: bool = False) -> tuple[DatasetConfig, list[st
     task, why = _task(kind, layout.samples)
     config, decisions = _configured(root, task, kind, {one.label for one in layout.samples}, None)
     if layout.above:
-        above = ", ".join(layout.above[:5])
-        decisions.append(
-            f"the classes lie below {above}, which do not count as groups: for a split by them "
-            "write labels.csv with path,label,group"
-        )
+        decisions.append(_above(layout.above, kind))
     return config, [f"no dataset.toml: {why}, so task = {task!r}", *decisions]
+
+
+def _above(folders: Sequence[str], kind: str) -> str:
+    """What the folders above the classes are taken for, and what to do where they say more."""
+    speeds = ", and where they are speeds with rpm, in 1/min" if kind == "vibration" else ""
+    return (
+        f"the classes lie below {', '.join(folders[:5])}, which do not count as groups: for a "
+        f"split by them write labels.csv with path,label,group{speeds}"
+    )
 
 
 def _counted_files(scan: FolderScan, layout: FolderLayout, kind: str) -> str:
@@ -291,9 +297,11 @@ def _detect_table(root: Path, table: Path, grouped: bool) -> tuple[DatasetConfig
     task: Task = "tabular-class" if few else "tabular-regression"
     why = f"one table {table.name}, label column {label!r} with {len(values)} different values"
     good, sentence = _good_values(root, label, set(values)) if few else ([], "")
-    columns = TabularColumns(file=table.name, label=label)
+    dates = [name for name in names if name != label and holds_dates(content.columns[name])]
+    columns = TabularColumns(file=table.name, label=label, exclude=dates)
     tagged = "" if grouped else _tagged(content.columns, label)
-    decisions = [f"no dataset.toml: {why}, so task = {task!r}", sentence, tagged]
+    left_out = f"no tag, since it holds dates or times: {', '.join(dates)}" if dates else ""
+    decisions = [f"no dataset.toml: {why}, so task = {task!r}", sentence, left_out, tagged]
     config = _with_good(DatasetConfig(task=task, tabular=columns), good)
     return config, [decision for decision in decisions if decision]
 

@@ -6,6 +6,7 @@ on paper and useless on the line.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.contracts.core.errors import DatasetError, InputError
-from edge_agent.contracts.process.tables import Table, numbers, texts
+from edge_agent.contracts.process.tables import Column, Table, is_missing, numbers, texts
 from trainer.data.dataset_toml import TabularColumns
 
 FEW_VALUES = 20
@@ -23,6 +24,9 @@ CHANCE = 1e-6
 """A value is suspicious when so pure a group would come about by chance this rarely."""
 PERFECT = 0.999
 """A number that ranks the labels this well alone is the label in other words."""
+_DATE = r"\d{4}[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./]\d{1,2}[-./]\d{4}"
+_MOMENT = re.compile(rf"({_DATE})([T ,]+\d{{1,2}}:\d{{2}}.*)?|\d{{1,2}}:\d{{2}}(:\d{{2}}.*)?")
+"""A date, a date with a time, or a time of day; fractions and zones are not looked at."""
 
 
 @dataclass(frozen=True)
@@ -79,12 +83,26 @@ def find_leaks(
     return leaks
 
 
+def holds_dates(cells: Column) -> bool:
+    """Whether every cell of a column of texts that is not empty is a date or a time of day."""
+    known = cells[~is_missing(cells)].tolist()
+    return bool(known) and all(_MOMENT.fullmatch(str(cell).strip()) for cell in known)
+
+
 def _counts_rows(table: Table, name: str) -> str:
     cells = _numbers(table, name)
+    if cells is None and holds_dates(table.columns[name]):
+        return "holds dates or times, which never come again"
     if cells is None:
         unique = len(set(texts(table, name).tolist()))
         return "has another text in almost every row" if unique > 0.9 * len(table) > 50 else ""
-    return "counts the rows" if len(cells) > 50 and (np.diff(cells) == 1).all() else ""
+    steps = np.diff(cells[np.isfinite(cells)])
+    if len(steps) < 50:
+        return ""
+    if (steps == 1).all():
+        return "counts the rows"
+    one_way = (steps > 0).all() or (steps < 0).all()
+    return "goes one way in every row, as a time or a counter does" if one_way else ""
 
 
 def _predicts_label(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,31 @@ def test_a_flag_that_was_set_after_the_fact_is_named(tmp_path: Path, bad: np.nda
 
 def test_a_counter_of_rows_is_named(tmp_path: Path, bad: np.ndarray) -> None:
     assert why(tmp_path, np.arange(ROWS), bad) == "counts the rows"
+
+
+@pytest.mark.parametrize(
+    "column",
+    [1.77e9 + np.arange(ROWS) * 38.2, 50 - np.arange(ROWS) / 8, np.arange(ROWS) * 2],
+    ids=["epoch", "falling", "even-numbers"],
+)
+def test_a_number_that_goes_one_way_is_named(
+    tmp_path: Path, bad: np.ndarray, column: np.ndarray
+) -> None:
+    assert why(tmp_path, column, bad) == "goes one way in every row, as a time or a counter does"
+
+
+@pytest.mark.parametrize("shape", ["%Y-%m-%d %H:%M:%S", "%d.%m.%Y", "%m/%d/%Y %H:%M", "%H:%M:%S"])
+def test_dates_are_named_though_they_are_few(bad: np.ndarray, shape: str) -> None:
+    begin = datetime(2026, 3, 2, 6, tzinfo=UTC)
+    moments = [begin + timedelta(days=n // 100, hours=n % 5) for n in range(ROWS)]
+    table = Table({"x": np.array([moment.strftime(shape) for moment in moments])})
+    (leak,) = find_leaks(table, ["x"], np.where(bad, "fault", "good"), None)
+    assert leak.why == "holds dates or times, which never come again"
+
+
+def test_article_numbers_are_no_dates(tmp_path: Path, bad: np.ndarray) -> None:
+    column = np.random.default_rng(5).choice(["12-14-16", "2026-A", "1:250"], ROWS)
+    assert why(tmp_path, column, bad) == ""
 
 
 def test_a_trusted_column_stays_and_the_others_are_named(tmp_path: Path, bad: np.ndarray) -> None:
