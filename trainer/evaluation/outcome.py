@@ -159,7 +159,7 @@ def _label_figures(outcome: Outcome) -> dict[str, Metric]:
     if outcome.seen.any():
         truth, predicted = outcome.truth[outcome.seen], outcome.predicted[outcome.seen]
         count = len(outcome.labels)
-        found["macro_f1"] = metrics.bootstrapped(
+        found["macro_f1"] = metrics.bootstrapped_share(
             lambda rows: metrics.macro_f1(truth[rows], predicted[rows], count), outcome.seen_groups
         )
     return found
@@ -187,9 +187,7 @@ def _ranking_figures(outcome: Outcome) -> dict[str, Metric]:
     return {
         "recall_at_1pct_false_reject": metrics.recall_figure(bad, scores, groups, 0.01),
         "auroc": metrics.auroc_figure(bad, scores, groups),
-        "average_precision": metrics.bootstrapped(
-            lambda rows: metrics.average_precision(bad[rows], scores[rows]), groups
-        ),
+        "average_precision": metrics.precision_figure(bad, scores, groups),
     }
 
 

@@ -62,6 +62,31 @@ def bootstrapped(
     return Metric(value, (low, high), len(group_of), f"bootstrap over {len(names)} {what}")
 
 
+def bootstrapped_share(
+    statistic: Callable[[NDArray[np.intp]], float], groups: Sequence[str], count: int | None = None
+) -> Metric:
+    """`bootstrapped` of a figure from 0 to 1, which knows how few there are where none is wrong.
+
+    There no draw shows a mistake: the interval then begins where that of `count` of `count`
+    (Clopper-Pearson) does; None: as many as are drawn from.
+    """
+    figure = bootstrapped(statistic, groups)
+    if figure.ci95[0] < 1 - EDGE:
+        return figure
+    count = independent(groups) if count is None else count
+    low = share(count, count).ci95[0]
+    return Metric(
+        figure.value, (low, 1.0), figure.n, f"{figure.interval}; Clopper-Pearson for {count}"
+    )
+
+
+def independent(groups: Sequence[str], among: Flags | None = None) -> int:
+    """How many groups the samples `among` have; where `groups` are few, how many samples."""
+    whole = np.array(groups)
+    mine = whole if among is None else whole[among]
+    return len(mine) if len(set(groups)) < FEWEST_GROUPS else len(set(mine))
+
+
 def confusion(truth: Labels, predicted: Labels, labels: int) -> NDArray[np.int64]:
     """(labels, labels): rows truth, columns predicted.
 
@@ -137,10 +162,7 @@ def auroc_figure(bad: Flags, scores: Scores, groups: Sequence[str]) -> Metric:
     figure = bootstrapped(_auroc_of_rows(bad, scores), groups)
     if not np.isfinite(figure.value):
         return figure
-    names = np.array(groups)
-    if len(set(groups)) < FEWEST_GROUPS:
-        names = np.arange(len(names))
-    sides = len(set(names[bad])), len(set(names[~bad]))
+    sides = independent(groups, bad), independent(groups, ~bad)
     low, high = auroc_interval(figure.value, *sides)
     hull = min(low, figure.ci95[0]), max(high, figure.ci95[1])
     how = f"{figure.interval}; Newcombe for {sides[0]} and {sides[1]}"
@@ -164,6 +186,13 @@ def auroc_interval(value: float, bad: int, good: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def precision_figure(bad: Flags, scores: Scores, groups: Sequence[str]) -> Metric:
+    """`average_precision`; where all defects rank above all good ones, as few as they are tell."""
+    return bootstrapped_share(
+        lambda rows: average_precision(bad[rows], scores[rows]), groups, independent(groups, bad)
+    )
+
+
 def recall_at(bad: Flags, scores: Scores, false_reject: float) -> float:
     """The share of defects above the score that at most `false_reject` of the good ones reach."""
     if bad.all() or not bad.any():
@@ -181,8 +210,8 @@ def recall_figure(bad: Flags, scores: Scores, groups: Sequence[str], false_rejec
     figure = bootstrapped(lambda rows: recall_at(bad[rows], scores[rows], false_reject), groups)
     if not np.isfinite(figure.value):
         return figure
-    count = len(set(np.array(groups)[bad])) if len(set(groups)) >= FEWEST_GROUPS else bad.sum()
-    low, high = share(round(figure.value * int(count)), int(count)).ci95
+    count = independent(groups, bad)
+    low, high = share(round(figure.value * count), count).ci95
     hull = min(low, figure.ci95[0]), max(high, figure.ci95[1])
     how = f"{figure.interval}; Clopper-Pearson for {count}"
     return Metric(figure.value, hull, figure.n, how)

@@ -16,7 +16,7 @@ from trainer.data.samples import Dataset
 from trainer.evaluation.held_out import outcome_of
 from trainer.evaluation.outcome import Outcome, joined
 from trainer.evaluation.predictions import Judged
-from trainer.statistics.metrics import bootstrapped
+from trainer.statistics.metrics import bootstrapped_share
 from trainer.workflow.experiment import Experiment, run_experiment
 from trainer.workflow.int8_outputs import judged_where_converted
 from trainer.workflow.leave_out import Protocol, leave_out, without
@@ -122,7 +122,7 @@ def window_figure(
         shares = [right[rows][fold_of[rows] == n] for n in range(len(folds))]
         return float(np.mean([share.mean() for share in shares if len(share)]))
 
-    return bootstrapped(mean, owners)
+    return bootstrapped_share(mean, owners)
 
 
 def pooled_outcome(folds: Sequence[Fold], *, int8: bool = False) -> Outcome:

@@ -42,7 +42,7 @@ from trainer.evaluation.localisation import localisation_figures
 from trainer.evaluation.outcome import Outcome, class_rankings, class_rows, figures
 from trainer.evaluation.predictions import Judged
 from trainer.models.process.features import sample_table
-from trainer.statistics.metrics import auroc_figure, bootstrapped, wilson
+from trainer.statistics.metrics import auroc_figure, bootstrapped_share, wilson
 from trainer.thresholds.alarm_rule_choice import is_watched, tally
 from trainer.workflow.experiment import Experiment
 from trainer.workflow.worth_a_look import good_only_threshold, label_doubts
@@ -192,7 +192,9 @@ def held_out_metrics(experiment: Experiment) -> HeldOutMetrics:
     several = len(experiment.held_out.sample) > len(experiment.split.test)
     if several and outcome.classifies:
         right, owners = experiment.window_accuracy()
-        metrics["window_accuracy"] = bootstrapped(lambda rows: float(right[rows].mean()), owners)
+        metrics["window_accuracy"] = bootstrapped_share(
+            lambda rows: float(right[rows].mean()), owners
+        )
     return HeldOutMetrics.of(metrics)
 
 

@@ -178,6 +178,31 @@ def test_a_perfect_ranking_of_twenty_photos_is_no_certainty() -> None:
     assert views.ci95[0] < 0.7
 
 
+@pytest.mark.parametrize(
+    ("groups", "low"),
+    [([str(n) for n in range(20)], 0.6915), ([str(n // 2) for n in range(20)], 0.4782)],
+    ids=["ten", "five-of-two-views"],  # Clopper-Pearson of 10 of 10, and of 5 of 5: 0.025^(1/n)
+)
+def test_a_perfect_precision_is_no_certainty(groups: list[str], low: float) -> None:
+    bad = np.arange(20) >= 10
+    figure = metrics.precision_figure(bad, np.arange(20.0), groups)
+    assert figure.value == pytest.approx(1.0)
+    assert figure.ci95 == (pytest.approx(low, abs=1e-4), 1.0)
+
+
+def test_a_share_without_a_mistake_is_no_certainty_and_any_other_is_as_drawn() -> None:
+    groups = [str(n) for n in range(30)]
+    right = np.ones(30)
+
+    def mean(rows: np.ndarray) -> float:
+        return float(right[rows].mean())
+
+    perfect = metrics.bootstrapped_share(mean, groups)
+    assert perfect.ci95 == (pytest.approx(0.8843, abs=1e-4), 1.0)
+    right[:3] = 0
+    assert metrics.bootstrapped_share(mean, groups) == metrics.bootstrapped(mean, groups)
+
+
 def test_the_auroc_interval_is_the_same_for_a_ranking_turned_round() -> None:
     low, high = metrics.auroc_interval(0.9, 40, 40)
     assert low < 0.9 < high
