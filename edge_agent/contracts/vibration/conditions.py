@@ -75,7 +75,7 @@ class KnownConditions(Strict):
         if moved >= self.far or self._has_known_lines(recording, spec):
             return ""
         share = f"{moved:.2f} of {self.far:.2f}"
-        return f"unlike the training by no more than another speed would be ({share})"
+        return f"unlike the training by no more than another speed would be ({share}){self._ask()}"
 
     def needs_baseline(self, recording: Recording, spec: VibrationInput) -> NeedsBaseline:
         """Which verdicts on a recording are withheld; raises as `unknown` does."""
@@ -87,10 +87,24 @@ class KnownConditions(Strict):
         nearest = min(self.rpm, key=lambda known: abs(rpm / known - 1))
         if abs(rpm / nearest - 1) <= SAME_SPEED:
             return ""
-        known = ", ".join(f"{one:g}" for one in self.rpm)
+        named = self._named()
         if len(self.rpm) > MOST_NAMED:
-            known = f"{min(self.rpm):g} to {max(self.rpm):g}, nearest {nearest:g}"
-        return f"{rpm:g} rpm, the training knows {known}"
+            named += f", nearest {nearest:g}"
+        return f"{rpm:g} rpm, the training knows {named}"
+
+    def _ask(self) -> str:
+        """What to do first where the model knows its speeds and the reading states none."""
+        if not self.rpm:
+            return ""
+        return (
+            f"; state its speed, of which the training knows {self._named()} rpm: [channel.speed] "
+            "of the station, --rpm of predict"
+        )
+
+    def _named(self) -> str:
+        if len(self.rpm) > MOST_NAMED:
+            return f"{min(self.rpm):g} to {max(self.rpm):g}"
+        return ", ".join(f"{one:g}" for one in self.rpm)
 
     def _has_known_lines(self, recording: Recording, spec: VibrationInput) -> bool:
         if self.lines is None:

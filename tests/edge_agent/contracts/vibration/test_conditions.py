@@ -105,6 +105,13 @@ def test_a_small_movement_may_be_another_speed_and_a_large_one_is_none() -> None
     assert known(far=0.5).unknown(louder, SPEC, alarmed=True) == ""
 
 
+def test_a_reading_that_could_state_its_speed_is_asked_for_it() -> None:
+    unstated = running(30, noise=0.02)
+    said = known((1000.0, 1500.0)).unknown(unstated, SPEC, alarmed=True)
+    assert "state its speed, of which the training knows 1000, 1500 rpm: [channel.speed]" in said
+    assert "state its speed" not in known().unknown(unstated, SPEC, alarmed=True)
+
+
 def test_what_gives_no_alarm_is_not_asked_for_its_speed() -> None:
     assert known().unknown(running(30), SPEC, alarmed=False) == ""
 
