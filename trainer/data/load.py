@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from fnmatch import fnmatch
 from pathlib import Path
+from typing import get_args
 
 from edge_agent.contracts.core.errors import ConfigError, DatasetError, InputError
-from edge_agent.contracts.core.folder_scan import FolderScan, LeftOut, count_by_reason
+from edge_agent.contracts.core.folder_scan import LeftOut, count_by_reason
 from edge_agent.contracts.core.strict import validate
 from edge_agent.contracts.core.suggestion import did_you_mean
 from edge_agent.contracts.core.toml import read_toml_document
+from edge_agent.contracts.model.manifest import Task
 from edge_agent.contracts.vibration.recordings import Signals, recording_signals
 from trainer.data.dataset_toml import DATASET_TOML, DatasetConfig, VibrationColumns
 from trainer.data.labels_csv import read_labels, refuse_other_case, with_folder_splits
@@ -19,10 +20,12 @@ from trainer.data.layout_notes import layout_notes
 from trainer.data.layouts.class_folders import read_class_folders
 from trainer.data.layouts.detect import detect, scan_files
 from trainer.data.layouts.mask_files import FoundMasks, find_masks
+from trainer.data.layouts.stated import Stated, included, is_excluded
 from trainer.data.process.row_samples import process_dataset
 from trainer.data.samples import Dataset, Sample
 from trainer.data.vibration.common_axes import common_axes, without_ramps
 
+TASKS: tuple[Task, ...] = get_args(Task)
 CURE = "correct it (what a fit sets, as size_px and align, stands in the file of fit --config)"
 """Of dataset.toml: its tables share their names with those of a fit."""
 
@@ -63,7 +66,7 @@ def refuse_missing(dataset: Dataset) -> None:
 def _configuration(root: Path, grouped: bool) -> tuple[DatasetConfig, list[str]]:
     path = root / DATASET_TOML
     if not path.is_file():
-        return detect(root, grouped=grouped)
+        return detect(root, Stated(grouped))
     document, decisions = _with_task(root, read_toml_document(path), grouped)
     context = {"folder": root}
     config = validate(DatasetConfig, document, str(path), cure=CURE, context=context)
@@ -79,21 +82,28 @@ def _with_task(
 ) -> tuple[dict[str, object], list[str]]:
     """The tables of dataset.toml; where they name no task, with what the layout tells beside them.
 
-    A layout that tells none leaves it missing.
+    Raises DatasetError with the reason why a layout tells none.
     """
     if "task" in document or "tabular" in document or "labels" in document:
         return document, []
+    path, context = str(root / DATASET_TOML), {"folder": root}
+    given = validate(
+        DatasetConfig, {**document, "task": TASKS[0]}, path, cure=CURE, context=context
+    )
+    good = given.good if "good" in document else None
+    stated = Stated(grouped or bool(given.group or given.fold), given.exclude, good)
     try:
-        found, decisions = detect(root, grouped=grouped)
-    except DatasetError:
-        return document, []
+        found, decisions = detect(root, stated)
+    except DatasetError as error:
+        place = "" if error.where == str(root) else f"{error.where}: "
+        what = f"task: is missing, and the layout does not tell it: {place}{error.what}"
+        cure = f"{error.cure}; or name the task, one of {', '.join(map(repr, TASKS))}"
+        raise DatasetError(what, where=path, cure=cure) from error
     known = found.model_dump(exclude_unset=True, exclude_none=True)
-    given, told = document.get("vibration", {}), known.get("vibration", {})
-    if isinstance(given, dict) and told:
-        document = {**document, "vibration": {**told, **given}}
+    own, told = document.get("vibration", {}), known.get("vibration", {})
+    if isinstance(own, dict) and told:
+        document = {**document, "vibration": {**told, **own}}
     said = [one.replace("no dataset.toml", "dataset.toml names no task") for one in decisions]
-    if "good" in document:
-        said = [said[0], *(one for one in said[1:] if "good" not in one)]
     return {**known, **document}, said
 
 
@@ -111,9 +121,9 @@ def _from_folders(root: Path, config: DatasetConfig, decisions: tuple[str, ...])
     """The samples of class folders, and everything that lies there and is none."""
     _refuse_columns_without_csv(root, config)
     scan = scan_files(root, config.kind)
-    included = _included(scan, config)
-    excluded = sorted(set(scan.files) - set(included.files))
-    layout = read_class_folders(root, included, config.kind, excluded)
+    kept = included(scan, config.exclude)
+    excluded = sorted(set(scan.files) - set(kept.files))
+    layout = read_class_folders(root, kept, config.kind, excluded, config.good)
     samples = tuple(
         Sample(one.path, one.label, split=one.split, masks=one.masks) for one in layout.samples
     )
@@ -128,26 +138,16 @@ def _from_folders(root: Path, config: DatasetConfig, decisions: tuple[str, ...])
     return Dataset(root, config, samples, decisions, left_out=left_out)
 
 
-def _included(scan: FolderScan, config: DatasetConfig) -> FolderScan:
-    """`scan` without what is excluded, which no rule of the layout may see."""
-    return replace(
-        scan,
-        files=[path for path in scan.files if not _excluded(path, config.exclude)],
-        left_out=[one for one in scan.left_out if not _excluded(one.path, config.exclude)],
-        empty=[path for path in scan.empty if not _excluded(path, config.exclude)],
-    )
-
-
 def _from_csv(root: Path, config: DatasetConfig, decisions: tuple[str, ...]) -> Dataset:
     listed, said = with_folder_splits(read_labels(root, config), config)
     decisions = (*decisions, *said)
-    included = [sample for sample in listed if not _excluded(sample.path, config.exclude)]
-    there = tuple(sample for sample in included if (root / sample.path).is_file())
-    missing = tuple(sample.path for sample in included if not (root / sample.path).is_file())
-    _refuse_nothing(root, included, there)
+    kept = [sample for sample in listed if not is_excluded(sample.path, config.exclude)]
+    there = tuple(sample for sample in kept if (root / sample.path).is_file())
+    missing = tuple(sample.path for sample in kept if not (root / sample.path).is_file())
+    _refuse_nothing(root, kept, there)
     there, found = _with_masks(root, config, there)
     decisions = (*decisions, *(_of_masks(there) if found.owner else []), *found.notes)
-    unlisted = _unlisted(root, config, [*included, *there])
+    unlisted = _unlisted(root, config, [*kept, *there])
     left_out = tuple(LeftOut(mask, found.why[mask]) for mask in found.unclear)
     return Dataset(root, config, there, decisions, missing, unlisted, left_out)
 
@@ -174,13 +174,6 @@ def _of_masks(samples: Sequence[Sample]) -> list[str]:
     return [f"{count} masks recognised; they are no samples{joined}"] if count else []
 
 
-def _excluded(path: str, globs: list[str]) -> bool:
-    return any(
-        fnmatch(path, glob) or (glob.startswith("**/") and fnmatch(path, glob[3:]))
-        for glob in globs
-    )
-
-
 def _refuse_nothing(root: Path, listed: list[Sample], there: tuple[Sample, ...]) -> None:
     if there:
         return
@@ -200,7 +193,7 @@ def _unlisted(root: Path, config: DatasetConfig, listed: list[Sample]) -> int:
     }
     known.add(config.labels)
     return sum(
-        path not in known and not _excluded(path, config.exclude)
+        path not in known and not is_excluded(path, config.exclude)
         for path in scan_files(root, config.kind).files
     )
 

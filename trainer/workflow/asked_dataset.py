@@ -1,7 +1,7 @@
 """The data set as the named model learns from it.
 
-A folder without dataset.toml gets its task from its layout. A model that learns from good samples
-alone says another one by its name, and the folder has all that it needs.
+Where dataset.toml states no task, the layout tells it. A model that learns from good samples alone
+says another one by its name, and the folder has all that it needs.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from edge_agent.contracts.core.toml import read_toml_document
 from trainer.config.fit import FitConfig
 from trainer.data.dataset_toml import DATASET_TOML
 from trainer.data.load import load_dataset
@@ -25,12 +26,13 @@ def load_asked(root: Path, config: FitConfig) -> Dataset:
 
 def with_task_of(dataset: Dataset, model: str) -> Dataset:
     """With the task of `model` where that learns from good samples alone, the layout suggested
-    classes, and good labels are known; else as it is. What dataset.toml states stays.
+    classes, and good labels are known; else as it is. A task that dataset.toml states stays.
     """
     task = dataset.config.task
     wanted = task.replace("-class", "-anomaly")
     row = architectures().get(current_name(model))
-    stated = (dataset.root / DATASET_TOML).is_file()
+    file = dataset.root / DATASET_TOML
+    stated = file.is_file() and "task" in read_toml_document(file)
     if row is None or task in row.tasks or wanted not in row.tasks or stated:
         return dataset
     if not dataset.config.good:

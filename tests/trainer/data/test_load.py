@@ -3,10 +3,12 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from edge_agent.contracts.core.errors import ConfigError, DatasetError, LinesideError
+from trainer.data.layouts.stated import is_excluded
 from trainer.data.load import load_dataset, refuse_missing
 
 
@@ -109,16 +111,23 @@ def test_the_hash_depends_on_content_and_label_only(own: Path, plates: Path) -> 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('group = "lot"', "task: is missing, one of 'image-class', 'image-anomaly'"),
+        (
+            'good = ["ok"]',
+            "task: is missing, and the layout does not tell it: no images, recordings or tables: "
+            "name a folder with one sub-folder per class; or name the task, one of 'image-class'",
+        ),
+        ('taks = "image-class"', "unknown key 'taks', did you mean 'task'"),
+        ('exclude = "raw"', "exclude: Input should be a valid list"),
+        ('labels = "list.csv"', "task: is missing, one of 'image-class', 'image-anomaly'"),
         ('task = "image-class"\n[image]\nalign = true', "stands in the file of fit --config"),
     ],
-    ids=["no task", "a setting of a fit"],
+    ids=["no layout", "a key", "a type", "no task", "a setting of a fit"],
 )
 def test_what_is_wrong_in_dataset_toml_is_told_with_its_place(
     tmp_path: Path, text: str, message: str
 ) -> None:
     (tmp_path / "dataset.toml").write_text(text)
-    with pytest.raises(ConfigError) as refused:
+    with pytest.raises(LinesideError) as refused:
         load_dataset(tmp_path)
     assert message in str(refused.value)
 
@@ -136,3 +145,86 @@ def test_class_folders_tell_the_task_that_dataset_toml_leaves_out(tmp_path: Path
     (tmp_path / "dataset.toml").write_text('good = ["worn"]\n')
     assert load_dataset(tmp_path).config.good == ["worn"]
     assert not any("good labels" in one for one in load_dataset(tmp_path).decisions)
+
+
+def write_pictures(root: Path, *folders: str) -> None:
+    for folder in folders:
+        (root / folder).mkdir(parents=True)
+        for n in range(3):
+            shade = np.arange(48, dtype=np.uint8).reshape(4, 4, 3) + n
+            cv2.imwrite(str(root / folder / f"{n}.png"), shade)
+
+
+@pytest.mark.parametrize(
+    ("folders", "toml", "task", "good"),
+    [
+        (["ok", "scratch", "OK_NG"], 'exclude = ["OK_NG/*"]', "image-class", ["ok"]),
+        (["ok", "scratch", "OK_NG"], 'good = ["ok"]', "image-class", ["ok"]),
+        (["train/a1", "test/a1", "test/b"], 'good = ["a1"]', "image-anomaly", ["a1"]),
+        (
+            ["train/ok_1", "train/ok_2", "test/ok_1", "test/b"],
+            "",
+            "image-anomaly",
+            ["ok_1", "ok_2"],
+        ),
+        (["Class1", "Class2", "Class1/Label"], 'good = ["Class1"]', "image-class", ["Class1"]),
+    ],
+)
+def test_the_guess_of_the_task_knows_what_dataset_toml_says(
+    tmp_path: Path, folders: list[str], toml: str, task: str, good: list[str]
+) -> None:
+    write_pictures(tmp_path, *folders)
+    (tmp_path / "dataset.toml").write_text(toml + "\n")
+    config = load_dataset(tmp_path).config
+    assert (config.task, config.good) == (task, good)
+
+
+def test_an_excluded_table_or_export_is_not_guessed_from(tmp_path: Path) -> None:
+    write_pictures(tmp_path, "images")
+    (tmp_path / "images" / "_annotations.coco.json").write_text("{}")
+    (tmp_path / "export.csv").write_text("path,label\n" + "images/0.png,ok\nimages/1.png,scratch\n")
+    (tmp_path / "dataset.toml").write_text('exclude = ["**/*.json"]\n')
+    assert load_dataset(tmp_path).config.labels == "export.csv"
+    (tmp_path / "dataset.toml").write_text('exclude = ["export.csv"]\n')
+    with pytest.raises(DatasetError, match="does not tell it: COCO annotations: not read"):
+        load_dataset(tmp_path)
+
+
+def test_a_table_whose_good_value_is_named_is_not_asked_for_it(tmp_path: Path) -> None:
+    rows = "".join(f"{n % 7},{n % 2}\n" for n in range(40))
+    (tmp_path / "t.csv").write_text(f"a,target\n{rows}")
+    (tmp_path / "dataset.toml").write_text("")
+    with pytest.raises(DatasetError, match=r"toml: task: is missing, .*whether 0 or 1 is good"):
+        load_dataset(tmp_path)
+    (tmp_path / "dataset.toml").write_text('good = ["1"]\n')
+    assert load_dataset(tmp_path).config.good == ["1"]
+
+
+@pytest.mark.parametrize("toml", ["", 'task = "image-class"\n'])
+def test_labels_that_are_named_as_good_are_found_below_other_folders(
+    tmp_path: Path, toml: str
+) -> None:
+    """The folders of SDNET2018: decks, pavements, walls; C is cracked, U is not."""
+    write_pictures(tmp_path, "D/CD", "D/UD", "P/CP", "P/UP", "W/CW", "W/UW")
+    (tmp_path / "dataset.toml").write_text(toml + 'good = ["UD", "UP", "UW"]\n')
+    dataset = load_dataset(tmp_path)
+    assert dataset.counts() == dict.fromkeys(["CD", "CP", "CW", "UD", "UP", "UW"], 3)
+
+
+def test_named_good_labels_are_found_below_lots_in_one_folder(tmp_path: Path) -> None:
+    write_pictures(tmp_path, *(f"ToyCar/case{n}/{kind}" for n in (1, 2) for kind in "AN"))
+    (tmp_path / "dataset.toml").write_text('good = ["N"]\n')
+    assert load_dataset(tmp_path).counts() == {"A": 6, "N": 6}
+
+
+@pytest.mark.parametrize(
+    ("path", "glob", "out"),
+    [
+        ("a/b.csv", "**/*.csv", True),
+        ("b.csv", "**/*.csv", True),
+        ("a/b.csv", "b.csv", False),
+        ("a/b.csv", "a/*", True),
+    ],
+)
+def test_a_glob_names_a_path(path: str, glob: str, out: bool) -> None:
+    assert is_excluded(path, [glob]) is out

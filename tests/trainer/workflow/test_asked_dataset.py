@@ -51,6 +51,13 @@ def test_a_stated_task_stays_and_the_refusal_says_what_to_write(tmp_path: Path) 
     assert "known are cnn, local, transfer" in str(refusal.value)
 
 
+def test_a_file_without_a_task_leaves_it_to_the_model(tmp_path: Path) -> None:
+    write_pictures(tmp_path, "a1", "crack")
+    (tmp_path / "dataset.toml").write_text('good = ["a1"]\n')
+    assert load_asked(tmp_path, FitConfig(model="patchcore")).config.task == "image-anomaly"
+    assert load_asked(tmp_path, FitConfig(model="transfer")).config.task == "image-class"
+
+
 def test_without_a_good_label_the_task_stays(tmp_path: Path) -> None:
     write_pictures(tmp_path, "scratch", "crack")
     config = FitConfig(model="patchcore")

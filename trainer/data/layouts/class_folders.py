@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -45,10 +45,15 @@ class FolderLayout:
 
 
 def read_class_folders(
-    root: Path, scan: FolderScan, kind: str, excluded: Sequence[str] = ()
+    root: Path,
+    scan: FolderScan,
+    kind: str,
+    excluded: Sequence[str] = (),
+    good: Collection[str] = (),
 ) -> FolderLayout:
     """What the folders of `scan` say of its files. excluded: the files that are left out of it,
-    which may have masks among those that are not.
+    which may have masks among those that are not; good: labels that are stated to be good, beside
+    those whose names say so.
     """
     is_image = kind == "image"
     found = find_masks(root, scan.files, excluded=excluded) if is_image else FoundMasks()
@@ -57,7 +62,7 @@ def read_class_folders(
     steps = {path: _steps(path, int(outer)) for path in pictures}
     above: tuple[str, ...] = ()
     if not any(split for split, _ in steps.values()):
-        above, steps = _below_the_first(root, steps)
+        above, steps = _below_the_first(root, steps, good)
     splits = any(split for split, _ in steps.values())
     wrapper = _wrapper([folders for _, folders in steps.values()])
     masks_of = found.masks_of()
@@ -111,7 +116,7 @@ def _steps(path: str, outer: int) -> Steps:
 
 
 def _below_the_first(
-    root: Path, steps: Mapping[str, Steps]
+    root: Path, steps: Mapping[str, Steps], good: Collection[str]
 ) -> tuple[tuple[str, ...], dict[str, Steps]]:
     """Where classes hold the splits (ok/train, ok/test), or lots hold the classes (lot_1/ok,
     lot_1/scratch), the split or the class is the second folder of every file; below lots the other
@@ -122,15 +127,15 @@ def _below_the_first(
     folders = [folders for _, folders in steps.values() if folders]
     if any(inner.values()):
         _refuse_half_a_split(root, steps, inner)
-        lots = _lots([steps[path][1] for path, split in inner.items() if split], 2)
+        lots = _lots([steps[path][1] for path, split in inner.items() if split], 2, good)
         kept = 0 if lots else 1
         return lots, {
             path: (split, steps[path][1][:kept] + steps[path][1][2:]) if split else steps[path]
             for path, split in inner.items()
         }
-    if folders and (lots := _lots(folders, 1)):
+    if folders and (lots := _lots(folders, 1, good)):
         return lots, {path: (split_of("".join(f[2:3])), f[1:]) for path, (_, f) in steps.items()}
-    if folders and (lots := _lots_in_one_folder(folders)):
+    if folders and (lots := _lots_in_one_folder(folders, good)):
         return lots, {path: ("", f[2:]) for path, (_, f) in steps.items()}
     return (), dict(steps)
 
@@ -159,22 +164,30 @@ def _refuse_half_a_split(root: Path, steps: Mapping[str, Steps], inner: Mapping[
     )
 
 
-def _lots(folders: Sequence[tuple[str, ...]], place: int) -> tuple[str, ...]:
+def _lots(folders: Sequence[tuple[str, ...]], place: int, good: Collection[str]) -> tuple[str, ...]:
     """The names of the first folders where they say nothing and those at `place` name the good."""
     lots = {one[0] for one in folders}
-    if any(len(one) <= place for one in folders) or {*map(meaning, lots)} != {"unknown"}:
+    if any(len(one) <= place for one in folders) or not _say_nothing(lots, good):
         return ()
-    return tuple(sorted(lots)) if "good" in {meaning(one[place]) for one in folders} else ()
+    names_good = any(one[place] in good or meaning(one[place]) == "good" for one in folders)
+    return tuple(sorted(lots)) if names_good else ()
 
 
-def _lots_in_one_folder(folders: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+def _say_nothing(lots: Collection[str], good: Collection[str]) -> bool:
+    return all(meaning(one) == "unknown" and one not in good for one in lots)
+
+
+def _lots_in_one_folder(
+    folders: Sequence[tuple[str, ...]], good: Collection[str]
+) -> tuple[str, ...]:
     """The paths of lots in the one folder of all (fan/id_00/normal, fan/id_02/abnormal), where each
-    name below them says good or bad.
+    name below them says good or bad, or one is stated to be good.
     """
-    if not _lots(folders, 2) or len({one[0] for one in folders}) > 1:
+    if not _lots(folders, 2, good) or len({one[0] for one in folders}) > 1:
         return ()
-    lots, labels = ({meaning(one[place]) for one in folders} for place in (1, 2))
-    if lots != {"unknown"} or not labels <= {"good", "bad"}:
+    lots, labels = ({one[place] for one in folders} for place in (1, 2))
+    told = {meaning(one) for one in labels} <= {"good", "bad"}
+    if not _say_nothing(lots, good) or not (told or labels & set(good)):
         return ()
     return tuple(sorted({"/".join(one[:2]) for one in folders}))
 

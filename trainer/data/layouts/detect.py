@@ -21,6 +21,7 @@ from trainer.data.layouts.class_folders import FolderLayout, FolderSample, read_
 from trainer.data.layouts.foreign import DAGM, TABLE, foreign_format
 from trainer.data.layouts.foreign_tables import refuse_table
 from trainer.data.layouts.good_names import meaning
+from trainer.data.layouts.stated import Stated, included, is_excluded
 from trainer.data.layouts.table_shape import refuse_long_format, refuse_one_hot
 from trainer.data.process.target_leakage import holds_dates
 
@@ -53,24 +54,26 @@ def scan_files(root: Path, kind: str, labels: str | None = None) -> FolderScan:
     return scan
 
 
-def detect(root: Path, *, grouped: bool = False) -> tuple[DatasetConfig, list[str]]:
+def detect(root: Path, stated: Stated | None = None) -> tuple[DatasetConfig, list[str]]:
     """The configuration that the layout suggests, and the decisions taken.
 
-    grouped: the caller names the group or the folds, so that none is looked for. Raises
-    DatasetError for a layout that is not read, and for a label of which the name does not say
-    whether it is good.
+    What is `stated` is neither looked for nor doubted. Raises DatasetError for a layout that is not
+    read, and for a label of which the name does not say whether it is good.
     """
-    images, recordings = scan_files(root, "image"), scan_files(root, "vibration")
-    table = _lone_table(root, images)
+    stated = stated or Stated()
+    images, recordings = (
+        included(scan_files(root, kind), stated.exclude) for kind in ("image", "vibration")
+    )
+    table = _lone_table(root, images, stated)
     if table is not None:
-        return _detect_table(root, table, grouped)
+        return _detect_table(root, table, stated)
     kind, scan = _majority_kind(root, images, recordings)
-    csv = _labels_csv(root, images if kind == "image" else scan)
+    csv = _labels_csv(root, images if kind == "image" else scan, stated)
     if csv is not None:
-        return _detect_listed(root, kind, csv, grouped)
-    layout = read_class_folders(root, scan, kind)
+        return _detect_listed(root, kind, csv, stated)
+    layout = read_class_folders(root, scan, kind, good=stated.good or ())
     if kind == "image":
-        _refuse_foreign(root, scan, layout)
+        _refuse_foreign(root, scan, layout, stated)
     if not layout.samples:
         _refuse_tables(root, scan.files)
         raise DatasetError(
@@ -78,8 +81,9 @@ def detect(root: Path, *, grouped: bool = False) -> tuple[DatasetConfig, list[st
             where=str(root),
             cure="put them into one folder per class, or write labels.csv with path,label",
         )
-    task, why = _task(kind, layout.samples)
-    config, decisions = _configured(root, task, kind, {one.label for one in layout.samples}, None)
+    task, why = _task(kind, layout.samples, stated)
+    labels = {one.label for one in layout.samples}
+    config, decisions = _configured(root, task, kind, labels, stated)
     if layout.above:
         decisions.append(_above(layout.above, kind))
     return config, [f"no dataset.toml: {why}, so task = {task!r}", *decisions]
@@ -121,11 +125,11 @@ def good_labels(root: Path, task: str, labels: set[str]) -> tuple[list[str], str
 
 
 def _configured(
-    root: Path, task: Task, kind: str, labels: set[str], csv: str | None
+    root: Path, task: Task, kind: str, labels: set[str], stated: Stated, csv: str | None = None
 ) -> tuple[DatasetConfig, list[str]]:
-    good, sentence = good_labels(root, task, labels)
+    good, sentence = good_labels(root, task, labels) if stated.good is None else ([], "")
     vibration = VibrationColumns(unit=_unit(root)) if kind == "vibration" else None
-    notes = [sentence]
+    notes = [sentence] if sentence else []
     if vibration is not None and vibration.unit == FRACTION:
         notes.append("samples are fractions of full scale, not g: unit = 'fs'")
     config = DatasetConfig(task=task, labels=csv, vibration=vibration)
@@ -146,13 +150,13 @@ def _unit(root: Path) -> str:
 
 
 def _detect_listed(
-    root: Path, kind: str, csv: str, grouped: bool
+    root: Path, kind: str, csv: str, stated: Stated
 ) -> tuple[DatasetConfig, list[str]]:
     columns = read_table_here(root / csv).columns
     labels = {str(cell) for cell in columns.get("label", np.array([]))} - {""}
-    config, decisions = _configured(root, _class_task(kind), kind, labels, csv)
+    config, decisions = _configured(root, _class_task(kind), kind, labels, stated, csv)
     decisions.insert(0, f"no dataset.toml: {kind} files listed in {csv}, so task = {config.task!r}")
-    if grouped:
+    if stated.grouped:
         return config, decisions
     config, said = _grouped(config, columns, csv)
     return config, [*decisions, *said]
@@ -186,9 +190,11 @@ def _counted(columns: Mapping[str, int]) -> str:
     return ", ".join(named[:MOST_NAMED])
 
 
-def _task(kind: str, placed: list[FolderSample]) -> tuple[Task, str]:
+def _task(kind: str, placed: list[FolderSample], stated: Stated) -> tuple[Task, str]:
     training = {item.label for item in placed if item.split == "train"}
-    if len(training) == 1 and meaning(next(iter(training))) == "good":
+    good = stated.good
+    is_good = [meaning(one) == "good" if good is None else one in good for one in training]
+    if training and all(is_good):
         task: Task = "image-anomaly" if kind == "image" else "vibration-anomaly"
         return task, "train holds good samples only"
     if training:
@@ -236,12 +242,16 @@ def _nothing_read(root: Path, scan: FolderScan) -> DatasetError:
     )
 
 
-def _labels_csv(root: Path, scan: FolderScan) -> str | None:
+def _labels_csv(root: Path, scan: FolderScan, stated: Stated) -> str | None:
     """labels.csv, groups.csv, or the only table at the root that has the columns path and label."""
     named = next((name for name in LABEL_CSVS if (root / name).is_file()), None)
     if named is not None:
         return named
-    tables = [path for path in sorted(root.glob("*.csv")) if path.is_file()]
+    tables = [
+        path
+        for path in sorted(root.glob("*.csv"))
+        if path.is_file() and not is_excluded(path.name, stated.exclude)
+    ]
     fitting = [path for path in tables if {"path", "label"} <= set(read_table_here(path).columns)]
     if len(fitting) == 1:
         return fitting[0].name
@@ -250,14 +260,15 @@ def _labels_csv(root: Path, scan: FolderScan) -> str | None:
     return None
 
 
-def _refuse_foreign(root: Path, scan: FolderScan, layout: FolderLayout) -> None:
+def _refuse_foreign(root: Path, scan: FolderScan, layout: FolderLayout, stated: Stated) -> None:
     """Another tool's layout is refused, unless class folders are there all the same: those of DAGM
     are kinds of parts, of which none is good.
     """
     labels = {one.label for one in layout.samples}
     paths = [*scan.files, *(one.path for one in scan.left_out)]
     name, cure = foreign_format(paths)
-    if len(labels) > 1 and (name != DAGM or "good" in map(meaning, labels)):
+    has_good = stated.good is not None or "good" in map(meaning, labels)
+    if len(labels) > 1 and (name != DAGM or has_good):
         return
     if name == TABLE:
         raise refuse_table(root, [path for path in paths if path.lower().endswith(".csv")])
@@ -276,14 +287,19 @@ def _refuse_tables(root: Path, files: list[str]) -> None:
         )
 
 
-def _lone_table(root: Path, images: FolderScan) -> Path | None:
-    tables = [p for p in root.iterdir() if p.suffix.lower() in (".csv", ".parquet")]
+def _lone_table(root: Path, images: FolderScan, stated: Stated) -> Path | None:
+    tables = [
+        path
+        for path in root.iterdir()
+        if path.suffix.lower() in (".csv", ".parquet")
+        and not is_excluded(path.name, stated.exclude)
+    ]
     folders = [p for p in root.iterdir() if p.is_dir() and not p.name.startswith(".")]
     lone = len(tables) == 1 and not folders and tables[0].name not in LABEL_CSVS
     return tables[0] if lone and not images.files else None
 
 
-def _detect_table(root: Path, table: Path, grouped: bool) -> tuple[DatasetConfig, list[str]]:
+def _detect_table(root: Path, table: Path, stated: Stated) -> tuple[DatasetConfig, list[str]]:
     content = read_table_here(table)
     names = list(content.columns)
     if not any(name.lower() in LABEL_COLUMNS for name in names):
@@ -296,10 +312,11 @@ def _detect_table(root: Path, table: Path, grouped: bool) -> tuple[DatasetConfig
         refuse_other_case(sorted(values), table, column=label)
     task: Task = "tabular-class" if few else "tabular-regression"
     why = f"one table {table.name}, label column {label!r} with {len(values)} different values"
-    good, sentence = _good_values(root, label, set(values)) if few else ([], "")
+    ask = few and stated.good is None
+    good, sentence = _good_values(root, label, set(values)) if ask else ([], "")
     dates = [name for name in names if name != label and holds_dates(content.columns[name])]
     columns = TabularColumns(file=table.name, label=label, exclude=dates)
-    tagged = "" if grouped else _tagged(content.columns, label)
+    tagged = "" if stated.grouped else _tagged(content.columns, label)
     left_out = f"no tag, since it holds dates or times: {', '.join(dates)}" if dates else ""
     decisions = [f"no dataset.toml: {why}, so task = {task!r}", sentence, left_out, tagged]
     config = _with_good(DatasetConfig(task=task, tabular=columns), good)
