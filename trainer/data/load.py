@@ -21,6 +21,7 @@ from trainer.data.layouts.class_folders import read_class_folders
 from trainer.data.layouts.detect import detect, scan_files
 from trainer.data.layouts.mask_files import FoundMasks, find_masks
 from trainer.data.layouts.stated import Stated, included, is_excluded
+from trainer.data.names_below import defects_alone
 from trainer.data.process.row_samples import process_dataset
 from trainer.data.samples import Dataset, Sample
 from trainer.data.vibration.common_axes import common_axes, without_ramps
@@ -201,7 +202,8 @@ def _unlisted(root: Path, config: DatasetConfig, listed: list[Sample]) -> int:
 def _with_known_good(dataset: Dataset) -> Dataset:
     unknown = [label for label in dataset.config.good if label not in dataset.labels]
     if not unknown:
-        return dataset
+        said = defects_alone(dataset)
+        return replace(dataset, decisions=(*dataset.decisions, said)) if said else dataset
     raise ConfigError(
         f"good label {unknown[0]!r} occurs nowhere",
         where=str(dataset.root / DATASET_TOML),

@@ -98,23 +98,46 @@ def folders_below(sample: Sample) -> list[str]:
     ]
 
 
+def defects_alone(dataset: Dataset) -> str:
+    """What is learnt where dataset.toml says `good = []`, and what else could be meant; "" where
+    nothing else could, or where that is not said.
+    """
+    config = dataset.config
+    if config.good or "good" not in config.model_fields_set or config.good_only:
+        return ""
+    likely = [label for label in dataset.labels if meaning(label) == "good"]
+    said = [f"the name of {likely[0]} says that it is good"] if likely else []
+    said += [other] if (other := below_unknown(dataset)) else []
+    if not said:
+        return ""
+    return (
+        f"good = []: each of {_some(dataset.labels)} is learnt as a kind of defect, and every part "
+        f"FAILs. But {'; '.join(said)}"
+    )
+
+
 def below_unknown(dataset: Dataset) -> str:
     """What else could be the labels, where no label is known as good; "" where nothing could."""
     said = [_numbered_alike(dataset), _sub_folders(dataset)]
     if dataset.samples and all(one.masks for one in dataset.samples):
         said.append(
             "each picture has a mask: where an empty one means a good part, list each picture as "
-            "ok or defect in labels.csv with path,label,mask"
+            "ok or defect in labels.csv with path,label,mask,group"
         )
     return "; ".join(one for one in said if one)
 
 
 def _numbered_alike(dataset: Dataset) -> str:
+    """Folders that are called like parts or speeds, which a list may name beside the labels."""
     labels = dataset.labels
     stems = {re.sub(r"\d+", "", label) for label in labels}
-    if len(labels) < 3 or len(stems) > 1 or stems == {""}:
+    listed = dataset.config.labels or dataset.config.kind == "tabular"
+    if listed or len(labels) < 3 or len(stems) > 1 or stems == {""}:
         return ""
-    alike = f"{_some(labels)} differ by a number alone, as parts or lots do rather than defects"
+    alike = (
+        f"{_some(labels)} differ by a number alone, as parts or lots do rather than defects: where "
+        "they are such, list each file in labels.csv with path,label,group, its folder as the group"
+    )
     if not dataset.config.vibration:
         return alike
     return f"{alike}; speeds belong into a column rpm of labels.csv, path,label,rpm"
@@ -134,8 +157,15 @@ def _sub_folders(dataset: Dataset) -> str:
     names = _some(sorted(PurePosixPath(folder).name for folder in folders))
     return (
         f"{parent} holds the folders {names}: where such are the labels, name "
-        f"{dataset.root / _above_splits(parent)} in place of this folder"
+        f"{dataset.root / _above_splits(parent)} in place of this folder{_or_their_good(dataset)}"
     )
+
+
+def _or_their_good(dataset: Dataset) -> str:
+    """The other cure, which needs a folder below the label of each file, and no split above it."""
+    if any(one.split or not folders_below(one) for one in dataset.samples):
+        return ""
+    return ", or the good ones of all such folders: good = [...] in dataset.toml"
 
 
 def _in_file_name(path: str) -> str:

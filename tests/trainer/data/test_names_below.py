@@ -120,9 +120,51 @@ def test_a_folder_of_splits_is_not_the_one_to_name(tmp_path: Path) -> None:
 
 def test_folders_that_may_be_the_labels_are_named_where_no_label_is_good(tmp_path: Path) -> None:
     write(tmp_path, "D/CD/{}.jpg", "D/UD/{}.jpg", "P/CP/{}.jpg", "P/UP/{}.jpg")
-    assert f"D holds the folders CD, UD: where such are the labels, name {tmp_path}/D" in refusal(
-        tmp_path
+    other = (
+        f"D holds the folders CD, UD: where such are the labels, name {tmp_path}/D in place of "
+        "this folder, or the good ones of all such folders: good = [...] in dataset.toml"
     )
+    assert other in refusal(tmp_path)
+    assert refusal(tmp_path, "good = []\n") == ""
+    learnt = "good = []: each of D, P is learnt as a kind of defect, and every part FAILs. But "
+    assert load_dataset(tmp_path).decisions[-1] == learnt + other
+    assert refusal(tmp_path, 'good = ["UD", "UP"]\n') == ""
+    assert load_dataset(tmp_path).counts() == {"CD": 6, "CP": 6, "UD": 6, "UP": 6}
+
+
+def test_boards_beside_kinds_of_defects_are_told_to_name_the_kinds(tmp_path: Path) -> None:
+    """The folders of PKU-Market-PCB; a folder of boards holds none, and naming it changes none."""
+    kinds = ("Missing_hole", "Mouse_bite", "Short")
+    write(tmp_path, "PCB_USED/{}.JPG", *(f"images/{kind}/{{}}.jpg" for kind in kinds))
+    assert "good ones of all such folders" not in refusal(tmp_path)
+    assert refusal(tmp_path, "good = []\n") == ""
+    told = load_dataset(tmp_path).decisions[-1]
+    assert "each of PCB_USED, images is learnt as a kind of defect" in told
+    instead = re.search(r"name (\S+) in place of this folder", told)
+    assert instead
+    assert refusal(Path(instead[1]), "good = []\n") == ""
+    kinds_alone = load_dataset(Path(instead[1]))
+    assert tuple(kinds_alone.labels) == kinds
+    assert not any("learnt as" in said for said in kinds_alone.decisions)
+
+
+def test_good_and_bad_sounds_below_cases_are_labels_once_the_good_ones_are_named(
+    tmp_path: Path,
+) -> None:
+    """The folders of ToyADMOS, whose names say good by a part alone."""
+    for case, sound in product((1, 2, 3), ("NormalSound_IND", "AnomalousSound_IND")):
+        write(tmp_path, f"case{case}/{sound}/{{}}.jpg")
+    assert "case1 holds the folders AnomalousSound_IND, NormalSound_IND" in refusal(tmp_path)
+    assert refusal(tmp_path, "good = []\n") == ""
+    assert "each of case1, case2, case3 is learnt as" in load_dataset(tmp_path).decisions[-1]
+    assert refusal(tmp_path, 'good = ["NormalSound_IND"]\n') == ""
+    assert load_dataset(tmp_path).counts() == {"AnomalousSound_IND": 18, "NormalSound_IND": 18}
+
+
+def test_a_label_that_is_good_by_its_name_is_doubted_as_a_defect(tmp_path: Path) -> None:
+    write(tmp_path, "ok/{}.jpg", "scratch/{}.jpg")
+    assert refusal(tmp_path, "good = []\n") == ""
+    assert load_dataset(tmp_path).decisions[-1].endswith("the name of ok says that it is good")
 
 
 def test_numbered_parts_with_masks_are_told_from_kinds_of_defects(tmp_path: Path) -> None:
@@ -133,7 +175,19 @@ def test_numbered_parts_with_masks_are_told_from_kinds_of_defects(tmp_path: Path
             cv2.imwrite(str(tmp_path / part / f"a{n}_label.bmp"), mask)
     told = refusal(tmp_path)
     assert "kos01, kos02, kos03 differ by a number alone" in told
-    assert "labels.csv with path,label,mask" in told
+    assert "labels.csv with path,label,mask,group" in told
+    assert refusal(tmp_path, "good = []\n") == ""
+    assert "kos03 is learnt as a kind of defect" in load_dataset(tmp_path).decisions[-1]
+    rows = [
+        f"{part}/a{n}.jpg,{'defect' if n == 2 else 'ok'},{part}/a{n}_label.bmp,{part}"
+        for part, n in product(("kos01", "kos02", "kos03"), range(6))
+    ]
+    (tmp_path / "labels.csv").write_text("\n".join(["path,label,mask,group", *rows]))
+    (tmp_path / "dataset.toml").unlink()
+    assert refusal(tmp_path) == ""
+    dataset = load_dataset(tmp_path)
+    assert dataset.counts() == {"defect": 3, "ok": 15}
+    assert (dataset.good, set(dataset.groups())) == (["ok"], {"kos01", "kos02", "kos03"})
 
 
 def test_folders_of_speeds_are_told_where_a_speed_belongs(tmp_path: Path) -> None:
