@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
+from edge_agent.contracts.core.folder_scan import count_by_reason
 from trainer.data.names_below import folders_below
-from trainer.data.samples import Sample
+from trainer.data.samples import Dataset, Sample
 
 MOST_NAMED = 3
 
@@ -18,6 +19,11 @@ def layout_notes(samples: Sequence[Sample], kind: str) -> tuple[str, ...]:
     """
     twice = _in_two_formats(samples) if kind == "vibration" else ""
     return tuple(said for said in (_joined(samples), twice) if said)
+
+
+def left_out_notes(dataset: Dataset) -> list[str]:
+    """A sentence for each reason why files that somebody put there are no samples."""
+    return count_by_reason(one for one in dataset.left_out if not one.harmless)
 
 
 def _joined(samples: Sequence[Sample]) -> str:

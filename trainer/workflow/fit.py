@@ -11,6 +11,7 @@ from trainer.config.fit import FitConfig
 from trainer.console.progress import Progress
 from trainer.console.tf_log import quiet_tensorflow
 from trainer.data.image.mask_faults import refuse_bad_masks
+from trainer.data.layout_notes import left_out_notes
 from trainer.data.load import refuse_missing
 from trainer.data.samples import Dataset
 from trainer.data.split_guard import GuardedSplit, guard
@@ -104,7 +105,8 @@ def _plan(request: FitRequest, progress: Progress) -> _Plan:
     refuse_existing(out, request.force)
     guarded = guard(dataset, config, list(request.allow), progress)
     split = guarded.split
-    for line in (*split.dataset.decisions, *guarded.findings, split.protocol, *_short(dataset)):
+    said = (*split.dataset.decisions, *left_out_notes(dataset), *guarded.findings)
+    for line in (*said, split.protocol, *_short(dataset)):
         progress.say(line)
     return _Plan(guarded, config, architecture, name, out, advice)
 

@@ -14,6 +14,7 @@ from trainer.console.progress import Progress
 from trainer.console.tf_log import quiet_tensorflow
 from trainer.data.image.mask_faults import refuse_bad_masks
 from trainer.data.image.near_duplicates import survey_copies, with_proposed_groups
+from trainer.data.layout_notes import left_out_notes
 from trainer.data.load import refuse_missing
 from trainer.data.split_guard import MOST_SAMPLES, column_of
 from trainer.run_folder.target import slug
@@ -57,7 +58,7 @@ def run_kfold(
     folder = out or Path("runs") / f"{slug(dataset.root.name)}-crossval"
     dataset = with_folds(dataset, folds, config.seed)
     advice = weights_advice(config, dataset)
-    for line in (*dataset.decisions, *advice):
+    for line in (*dataset.decisions, *left_out_notes(dataset), *advice):
         progress.say(line)
     quiet_tensorflow()
     drawn = range(config.seed, config.seed + seeds)

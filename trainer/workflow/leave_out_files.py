@@ -13,6 +13,7 @@ from trainer.config.fit import FitConfig
 from trainer.console.progress import Progress
 from trainer.console.tf_log import quiet_tensorflow
 from trainer.data.image.mask_faults import refuse_bad_masks
+from trainer.data.layout_notes import left_out_notes
 from trainer.data.load import load_dataset, refuse_missing
 from trainer.evaluation.outcome import figures
 from trainer.run_folder.target import slug
@@ -44,7 +45,7 @@ def run_leave_out(
     refuse_bad_masks(dataset, progress)
     protocol = protocol_of(dataset, leave_out)
     advice = weights_advice(config, dataset)
-    for line in (protocol.sentence, *advice):
+    for line in (*left_out_notes(dataset), protocol.sentence, *advice):
         progress.say(line)
     quiet_tensorflow()
     folds = cross_validate(dataset, protocol, config, choices, progress, int8=int8)

@@ -9,13 +9,11 @@ from pathlib import Path, PurePosixPath
 
 from edge_agent.contracts.core.errors import DatasetError
 from edge_agent.contracts.core.folder_scan import FolderScan, LeftOut
+from trainer.data.layouts.alike_names import WRAPPERS, may_hold_masks
 from trainer.data.layouts.good_names import meaning
 from trainer.data.layouts.mask_files import FoundMasks, find_masks
 from trainer.data.layouts.mask_owners import is_mask_folder
 from trainer.data.layouts.split_names import split_of
-
-WRAPPERS = frozenset({"images", "image", "imgs", "img", "pictures", "data", "jpegimages", "photos"})
-"""Folders that say what is in them, not of which class it is."""
 
 Steps = tuple[str, tuple[str, ...]]
 """The split that a file's folders name, and its folders without that one."""
@@ -88,18 +86,13 @@ def read_class_folders(
 def _without_like_masks(
     samples: list[FolderSample],
 ) -> tuple[list[FolderSample], list[LeftOut]]:
-    """The samples without a class that is named like masks and has the names of pictures of other
-    classes, and its pictures: it may be one of masks that do not look drawn.
+    """The samples without a class that is named like masks and has the names of pictures of another
+    class, and its pictures: it may be one of masks that do not look drawn.
     """
     stems: dict[str, set[str]] = defaultdict(set)
     for one in samples:
         stems[one.label].add(PurePosixPath(one.path).stem)
-    doubtful = {
-        label
-        for label in stems
-        if is_mask_folder(label)
-        and stems[label] <= set().union(*(stems[other] for other in stems if other != label))
-    }
+    doubtful = may_hold_masks(stems, {label for label in stems if is_mask_folder(label)})
     why = (
         "lies in a class named like masks, has the name of a picture of another class, and does "
         "not look like a mask: save masks in black and white, or give the folder another name"

@@ -22,7 +22,11 @@ _FORMATS: tuple[tuple[str, str, str], ...] = (
         "name the folder Data of one object, which holds Images and Masks",
     ),
     (r"(^|/)label/labels\.txt$|(^|/)label/[^/]*_label\.png$", DAGM, _LABELS),
-    (r"(^|/)(masks|mask|groundtruth|ground_truth)/", "pictures and masks, but no classes", _LABELS),
+    (
+        r"(^|/)(masks|mask|groundtruth|ground_truth)/",
+        "pictures and masks, but no classes",
+        f"{_LABELS}; a class that is called like masks needs another name",
+    ),
     (r"\.tfrecords?$", "TFRecord files", "export the pictures as files in class folders"),
     (r"(^|/)[^/]*annotations?\.(json|xml)$", "annotations of a labelling tool", _LABELS),
     (r"(^|/)via_[^/]*\.json$", "annotations of VGG Image Annotator", _LABELS),

@@ -126,7 +126,7 @@ _NEUTRAL = frozenset(
     ]
 )
 
-_NEGATIONS = frozenset(
+NEGATIONS = frozenset(
     [
         "no",
         "not",
@@ -200,7 +200,7 @@ def meaning(label: str) -> Meaning:
     telling = _telling(words)
     if telling and all(word in GOOD_WORDS for word in telling):
         return "good"
-    negated = any(word in _NEGATIONS for word in words)
+    negated = any(word in NEGATIONS for word in words)
     if telling and not negated and all(word in BAD_WORDS for word in telling):
         return "bad"
     if negated:

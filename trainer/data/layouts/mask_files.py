@@ -15,10 +15,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
 
+from trainer.data.layouts.alike_names import inspected_products, may_hold_masks
 from trainer.data.layouts.mask_look import Told, is_mask_of, may_be_mask, told_by_look
 from trainer.data.layouts.mask_owners import Owners, bare_stem, is_mask_folder, is_surely_mask
 
-NO_PICTURE = "looks like a mask, but of no picture that is there"
+NO_PICTURE = (
+    "looks like a mask, but of no picture that is there: give it the name of its picture, or its "
+    "folder another name where that is a class"
+)
 ODD = (
     "is named or lies like the masks beside it, but does not look like one: save a mask in black "
     "and white, or move a picture to another folder"
@@ -70,8 +74,7 @@ def find_masks(
                 f"they are no masks{_but(told)}"
             )
     _take_pairs(root, found, [path for path in paths if not _is_known(found, path)], samples)
-    for drawn in _drawn_folders(root, [p for p in paths if not _is_known(found, p)], samples):
-        _take(found, drawn)
+    _take_drawn(root, found, [path for path in paths if not _is_known(found, path)], samples)
     pictures = {path for path in paths if not _is_known(found, path)}
     others = {path for path in excluded if not _mask_folder(path)}
     owners = samples or pictures
@@ -101,9 +104,11 @@ def _named(
     sure: list[str] = []
     named: dict[str, list[str]] = defaultdict(list)
     stems = {_key(path) for path in paths}
+    products = inspected_products(paths)
     for path in paths:
         pure = PurePosixPath(path)
         folder = _mask_folder(path)
+        folder = "" if folder.casefold() in products else folder
         bare = bare_stem(path)
         if path in samples:
             continue
@@ -150,22 +155,51 @@ def _take_pairs(
         )
 
 
-def _drawn_folders(root: Path, pictures: Sequence[str], samples: Collection[str]) -> list[Told]:
-    """The pictures of folders that hold drawings of what lies in other folders, name by name."""
+def _take_drawn(
+    root: Path, found: FoundMasks, pictures: Sequence[str], samples: Collection[str]
+) -> None:
+    """Folders of drawings of what lies in other folders, name by name: masks, or a class of parts
+    with few levels that are numbered like others.
+    """
     folders: dict[str, list[str]] = defaultdict(list)
-    homes: dict[str, dict[str, str]] = defaultdict(dict)
     for path in pictures:
-        pure = PurePosixPath(path)
-        homes[pure.stem][str(pure.parent)] = path
-        if path not in samples:
-            folders[str(pure.parent)].append(path)
-    found: list[Told] = []
+        folders[str(PurePosixPath(path).parent)].append(path)
+    drawn = _drawn_folders(root, folders, samples)
+    stems = {folder: {bare_stem(path) for path in paths} for folder, paths in folders.items()}
+    masks = set(drawn) if samples else may_hold_masks(stems, set(drawn))
+    products = inspected_products(pictures)
+    for folder, told in drawn.items():
+        count = f"folder {folder}: its {len(told.masks)} pictures look like masks and have names of"
+        if folder in masks:
+            _take(found, told)
+            found.notes.append(
+                f"{count} pictures elsewhere: they are masks; where they are a class, give them "
+                "names that no other picture has"
+            )
+        elif PurePosixPath(folder).name.casefold() not in products:
+            found.notes.append(
+                f"{count} pictures elsewhere, as classes that are numbered alike do: they are a "
+                "class; where they are masks, call the folder masks"
+            )
+
+
+def _drawn_folders(
+    root: Path, folders: Mapping[str, Sequence[str]], samples: Collection[str]
+) -> dict[str, Told]:
+    """The folders that hold drawings alone, each of a picture of the same name elsewhere."""
+    homes: dict[str, dict[str, str]] = defaultdict(dict)
     for folder, paths in folders.items():
-        owner = {path: _elsewhere(homes.get(bare_stem(path), {}), folder) for path in paths}
-        if all(owner.values()):
-            told = told_by_look(paths, partial(_is_drawing, root, owner, soft=False))
+        for path in paths:
+            homes[PurePosixPath(path).stem][folder] = path
+    found: dict[str, Told] = {}
+    for folder, paths in folders.items():
+        unlisted = [path for path in paths if path not in samples]
+        owner = {path: _elsewhere(homes.get(bare_stem(path), {}), folder) for path in unlisted}
+        if unlisted and all(owner.values()):
+            told = told_by_look(unlisted, partial(_is_drawing, root, owner, soft=False))
             # No name says so here: a class of which one picture is a photograph is a class.
-            found += [] if told.odd else [told]
+            if told.masks and not told.odd:
+                found[folder] = told
     return found
 
 
