@@ -18,11 +18,10 @@ from edge_agent.capture.source import VibrationSourceTable
 from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import DeviceError
 from edge_agent.contracts.core.types import Reading, Signal, Unreadable
+from edge_agent.contracts.vibration.input import SAME_RATE
 
 LOG = logging.getLogger("lineside.capture")
 
-EXACT = 0.001
-"""Nearer to its nominal rate than this a sensor counts as exact: the regression knows no better."""
 STEADY = 0.0005
 """A measured rate is kept until the next one is further away: resampling need not begin anew."""
 AT_FULL_SCALE, CLIPPED = 0.995, 2
@@ -200,7 +199,7 @@ class StreamSensor:
 
     def _steady_rate(self, measured_hz: float) -> float:
         """The rate of the readings; one that would change with every reading would be noise."""
-        if abs(measured_hz / self._config.rate_hz - 1) <= EXACT:
+        if abs(measured_hz / self._config.rate_hz - 1) <= SAME_RATE:
             self._rate_hz = self._config.rate_hz
         elif abs(measured_hz / self._rate_hz - 1) > STEADY:
             self._rate_hz = float(f"{measured_hz:.5g}")

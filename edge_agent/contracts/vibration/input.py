@@ -26,6 +26,10 @@ Windows = NDArray[np.float32]
 """float32 (N, window_samples, C), or (N, bins, channels) where the model hears views."""
 
 
+SAME_RATE = 0.001
+"""Rates nearer to each other than this are one: rounded times of a file say 6399.9998 Hz, and the
+filter of a resampling would empty the top of such a recording's spectrum, and of no other one's."""
+
 AT_ONCE = 1 << 19
 """Products of a resampling that are held at once (4 MB)."""
 
@@ -121,9 +125,9 @@ def resample(signal: Signal, from_hz: float, to_hz: float) -> Signal:
 
     Anti-alias cut-off at 0.9 of the lower Nyquist frequency, beta 8.6 (about 85 dB of stop band),
     after Oppenheim & Schafer, Discrete-Time Signal Processing, 3rd ed., section 7.5 and 4.6.
-    Equal rates pass unchanged.
+    Rates that are one (SAME_RATE) pass unchanged.
     """
-    if from_hz == to_hz:
+    if abs(from_hz / to_hz - 1) <= SAME_RATE:
         return np.asarray(signal, np.float32)
     ratio = Fraction(to_hz / from_hz).limit_denominator(2000)
     return _polyphase(np.asarray(signal, np.float64), ratio.numerator, ratio.denominator)

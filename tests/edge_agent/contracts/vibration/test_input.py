@@ -42,6 +42,12 @@ def test_equal_rates_pass_unchanged() -> None:
     assert np.array_equal(resample(signal, 1000, 1000), signal)
 
 
+@pytest.mark.parametrize("said_hz", [6399.9998, 6400.0002, 6400 * 1.0009])
+def test_a_rate_that_rounded_times_say_keeps_the_top_of_the_spectrum(said_hz: float) -> None:
+    noise = np.random.default_rng(0).normal(size=(19200, 1)).astype(np.float32)
+    assert np.array_equal(resample(noise, said_hz, 6400), noise)
+
+
 @settings(max_examples=50, deadline=None)
 @given(total=st.integers(1, 500), length=st.integers(1, 100), hop=st.integers(1, 80))
 def test_windows_are_stretches_of_the_signal(total: int, length: int, hop: int) -> None:
