@@ -5,6 +5,10 @@ It gives no verdict there until the machine has a baseline, so no figure counts 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
+from edge_agent.contracts.core.types import Verdict
 from edge_agent.contracts.model.manifest import ModelSpec
 from edge_agent.contracts.model.needs_baseline import NeedsBaseline
 from edge_agent.contracts.vibration.input import VibrationInput
@@ -21,3 +25,26 @@ def needs_baseline(dataset: Dataset, indices: Indices, spec: ModelSpec) -> list[
     if known is None or not isinstance(taken, VibrationInput):
         return []
     return [known.needs_baseline(read_sample(dataset, int(one)), taken) for one in indices]
+
+
+def speed_note(
+    dataset: Dataset, indices: Indices, spec: ModelSpec, verdicts: Sequence[str]
+) -> list[str]:
+    """What the figures owe to the speeds that recordings state: how many of the alarms among
+    `verdicts`, one an index, a station would withhold that is not told its speed.
+
+    [] where the model knows no speeds, where it cannot judge without one, and without an alarm.
+    """
+    known, taken = spec.conditions, spec.input
+    if known is None or not known.rpm or not isinstance(taken, VibrationInput):
+        return []
+    alarms = [one for one, said in zip(indices, verdicts, strict=True) if said == Verdict.FAIL]
+    if not alarms or any(getattr(view, "scale", "") == "orders" for view in taken.views):
+        return []
+    untold = [replace(read_sample(dataset, int(one)), rpm=None) for one in alarms]
+    withheld = sum(bool(known.needs_baseline(one, taken)) for one in untold)
+    return [
+        "the held-out recordings state their speed, by which the figures hold: tell the station "
+        f"its own ([channel.speed]); of the {len(alarms)} alarms {withheld} would need a baseline "
+        "without it"
+    ]

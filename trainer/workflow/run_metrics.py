@@ -38,6 +38,7 @@ from trainer.data.split import Split
 from trainer.evaluation.baseline_replay import held_out_runs
 from trainer.evaluation.disturbances import disturbance_figures
 from trainer.evaluation.familiarity import familiarity_figures
+from trainer.evaluation.known_conditions import speed_note
 from trainer.evaluation.localisation import localisation_figures
 from trainer.evaluation.outcome import Outcome, class_rankings, class_rows, figures
 from trainer.evaluation.predictions import Judged
@@ -140,9 +141,14 @@ def metrics_of(
         split_as_given=split_as_given,
         good_only=good_only_threshold(experiment),
         label_doubts=label_doubts(experiment),
-        notes=list(experiment.fitted.notes),
+        notes=[*experiment.fitted.notes, *_speed_note(experiment)],
         acceptance=_acceptance(experiment),
     )
+
+
+def _speed_note(experiment: Experiment) -> list[str]:
+    test = experiment.test
+    return speed_note(experiment.split.dataset, test.indices, experiment.spec, test.verdicts)
 
 
 def clipping_metrics(experiment: Experiment) -> ClippingMetrics | None:

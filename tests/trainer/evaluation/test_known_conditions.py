@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from trainer.data.split import Split
 from trainer.evaluation.known_conditions import needs_baseline
 from trainer.training.predict import predict
 from trainer.workflow.experiment import Experiment, run_experiment, with_threshold
-from trainer.workflow.run_metrics import held_out_metrics, predictions_of
+from trainer.workflow.run_metrics import held_out_metrics, metrics_of, predictions_of
 
 RATE_HZ = 200
 SECONDS = 3
@@ -98,3 +99,21 @@ def test_the_rows_of_a_run_carry_what_a_new_threshold_needs(tmp_path: Path) -> N
     assert deaf.test.verdicts == ["PASS"] * len(rows), "no alarm is withheld where there is none"
     again = with_threshold(deaf, experiment.spec.scoring.threshold, "by hand")
     assert again.test.verdicts == experiment.test.verdicts
+
+
+def test_the_report_counts_the_alarms_that_need_a_stated_speed(tmp_path: Path) -> None:
+    experiment = fast_left_out(fans(tmp_path, rpm=True))
+    dataset, test = experiment.split.dataset, experiment.test
+    station = VibrationInspector(FloatNetwork(experiment))
+    alarms = [int(i) for i, v in zip(test.indices, test.verdicts, strict=True) if v == "FAIL"]
+    untold = [replace(read_sample(dataset, one), rpm=None) for one in alarms]
+    said = [station.inspect_recording(one).verdict.value for one in untold]
+    lost = said.count("NO-VERDICT")
+    assert 0 < lost < len(alarms)
+    (note,) = [one for one in metrics_of(experiment).notes if "state their speed" in one]
+    assert f"of the {len(alarms)} alarms {lost} would need a baseline without" in note
+
+
+def test_a_report_of_recordings_without_speeds_says_nothing_of_them(tmp_path: Path) -> None:
+    experiment = fast_left_out(fans(tmp_path, rpm=False))
+    assert not [one for one in metrics_of(experiment).notes if "state their speed" in one]
