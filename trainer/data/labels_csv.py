@@ -62,7 +62,9 @@ def with_folder_splits(
 def refuse_other_case(
     labels: Sequence[str], where: Path, cure: str = "write them alike", column: str = ""
 ) -> None:
-    """Raise DatasetError for `OK` beside `ok`, which would be two classes. column: of a table."""
+    """Raise DatasetError for `OK` beside `ok`, which would be two classes. cure: where they are one
+    label; column: of a table.
+    """
     known: dict[str, str] = {}
     of = f" of column {column!r}" if column else ""
     for label in labels:
@@ -71,7 +73,7 @@ def refuse_other_case(
             raise DatasetError(
                 f"labels {other!r} and {label!r}{of} differ only in upper and lower case",
                 where=str(where),
-                cure=cure,
+                cure=f"{cure}; where they are two labels, give one another name, as '{label}_2'",
             )
 
 

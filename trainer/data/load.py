@@ -135,7 +135,8 @@ def _from_folders(root: Path, config: DatasetConfig, decisions: tuple[str, ...])
         what = f"no samples ({reasons})" if reasons else "no samples"
         raise DatasetError(what, where=str(root), cure="check the folder and exclude")
     decisions = (*decisions, *layout_notes(samples, config.kind))
-    refuse_other_case([one.label for one in samples], root, "rename their folders alike")
+    cure = "rename their folders alike, or move the files of one into the other"
+    refuse_other_case([one.label for one in samples], root, cure)
     return Dataset(root, config, samples, decisions, left_out=left_out)
 
 

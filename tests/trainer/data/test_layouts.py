@@ -173,6 +173,35 @@ def test_labels_that_differ_in_case_alone_are_refused(tmp_path: Path) -> None:
         load_dataset(tmp_path)
 
 
+def test_the_cures_of_grades_that_differ_in_case_work_as_told(tmp_path: Path) -> None:
+    write(tmp_path, *numbered("A/a{}.jpg"), *numbered("a/b{}.jpg"), *numbered("B/c{}.jpg"))
+    told = r"move the files of one into the other; .* give one another name, as 'a_2'"
+    with pytest.raises(DatasetError, match=told):
+        load_dataset(tmp_path)
+    (tmp_path / "a").rename(tmp_path / "a_2")
+    assert load_dataset(tmp_path).counts() == {"A": 4, "B": 4, "a_2": 4}
+    for path in (tmp_path / "a_2").iterdir():
+        path.rename(tmp_path / "A" / path.name)
+    (tmp_path / "a_2").rmdir()
+    assert load_dataset(tmp_path).counts() == {"A": 8, "B": 4}
+
+
+@pytest.mark.parametrize("toml", ["", 'task = "tabular-class"\ngood = ["A"]\n'])
+def test_grades_of_a_table_that_differ_in_case_are_refused_and_the_cure_works(
+    tmp_path: Path, toml: str
+) -> None:
+    rows = "".join(f"{n % 7},{n * 3 % 11},{'Aab'[n % 3]}\n" for n in range(60))
+    (tmp_path / "t.csv").write_text(f"v,w,label\n{rows}")
+    if toml:
+        table = '[tabular]\nfile = "t.csv"\nlabel = "label"\n'
+        (tmp_path / "dataset.toml").write_text(toml + table)
+    told = "'A' and 'a' of column 'label' differ only .* as 'a_2'"
+    with pytest.raises(DatasetError, match=told):
+        load_dataset(tmp_path)
+    (tmp_path / "t.csv").write_text(f"v,w,label\n{rows.replace(',a', ',a_2')}")
+    assert load_dataset(tmp_path).counts() == {"A": 20, "a_2": 20, "b": 20}
+
+
 def test_a_folder_inside_a_class_is_of_that_class(tmp_path: Path) -> None:
     write(tmp_path, *numbered("ok/good/a{}.jpg"), *numbered("scratch/deep/b{}.jpg"))
     assert load_dataset(tmp_path).counts() == {"ok": 4, "scratch": 4}

@@ -16,7 +16,7 @@ from edge_agent.contracts.process.tables import Column, texts
 from edge_agent.contracts.vibration.recordings import FRACTION, READERS
 from edge_agent.contracts.vibration.wav import holds_fractions
 from trainer.data.dataset_toml import DatasetConfig, TabularColumns, VibrationColumns
-from trainer.data.labels_csv import read_table_here, refuse_other_case
+from trainer.data.labels_csv import read_table_here
 from trainer.data.layouts.class_folders import FolderLayout, FolderSample, read_class_folders
 from trainer.data.layouts.foreign import DAGM, TABLE, foreign_format
 from trainer.data.layouts.foreign_tables import refuse_table
@@ -308,8 +308,6 @@ def _detect_table(root: Path, table: Path, stated: Stated) -> tuple[DatasetConfi
     label = next((n for n in names if n.lower() in LABEL_COLUMNS), names[-1])
     values = Counter(texts(content, label).tolist())
     few = len(values) <= MOST_VALUES
-    if few:
-        refuse_other_case(sorted(values), table, column=label)
     task: Task = "tabular-class" if few else "tabular-regression"
     why = f"one table {table.name}, label column {label!r} with {len(values)} different values"
     ask = few and stated.good is None

@@ -11,7 +11,7 @@ from edge_agent.contracts.core.errors import DatasetError
 from edge_agent.contracts.core.suggestion import did_you_mean
 from edge_agent.contracts.process.tables import Table, numbers, texts
 from trainer.data.dataset_toml import DatasetConfig
-from trainer.data.labels_csv import read_table_here
+from trainer.data.labels_csv import read_table_here, refuse_other_case
 from trainer.data.layouts.split_names import split_of
 from trainer.data.process.columns import columns_of, feature_names
 from trainer.data.process.target_leakage import refuse_leaks
@@ -29,7 +29,7 @@ def process_dataset(root: Path, config: DatasetConfig) -> Dataset:
     columns = columns_of(config)
     table = read_table_here(root / columns.file, columns.header)
     _refuse_missing_columns(root, table, config)
-    labels, values = _labels(table, config)
+    labels, values = _labels(root / columns.file, table, config)
     names = feature_names(table, config)
     where, ranking = str(root / columns.file), not config.good_only
     refuse_leaks(table, names, labels, values, columns, where, ranking=ranking)
@@ -66,12 +66,17 @@ def _groups(table: Table, config: DatasetConfig) -> tuple[NDArray[np.str_] | Non
 
 
 def _labels(
-    table: Table, config: DatasetConfig
+    path: Path, table: Table, config: DatasetConfig
 ) -> tuple[NDArray[np.str_], NDArray[np.float64] | None]:
-    """(N,) label names, "" where a row has none, and for a regression its values."""
+    """(N,) label names, "" where a row has none, and for a regression its values.
+
+    Raises DatasetError that names `path` for labels that differ in case alone.
+    """
     columns = columns_of(config)
     if config.task != "tabular-regression":
-        return texts(table, columns.label), None
+        labels = texts(table, columns.label)
+        refuse_other_case(sorted(set(labels.tolist())), path, column=columns.label)
+        return labels, None
     if columns.run_to_failure:
         values = _rows_left(texts(table, str(columns.series)))
     else:
