@@ -51,7 +51,8 @@ class _Scorer:
     lift: float
 
     def heat(self, pictures: MarkedPictures, picture: int) -> Floats:
-        return _smooth(_all_cells(pictures, picture) @ self.kernel + self.lift, pictures)
+        scores = _mixed(pictures, picture, self.kernel[:, None])[..., 0]
+        return _smooth(scores + np.float32(self.lift))
 
 
 def with_guessed_marks(
@@ -95,11 +96,12 @@ def _rarity(
     mean, spread = drawn.mean(axis=0), drawn.std(axis=0) + 1e-3
     even = (drawn - mean) / spread
     variances, axes = np.linalg.eigh(even.T @ even / len(even))
-    whitening = axes / np.sqrt(variances + SHRUNK * variances.mean())
+    whitening = axes / np.sqrt(variances + SHRUNK * variances.mean()) / spread[:, None]
+    lift = mean @ whitening
     found = []
     for one in bad:
-        cells = (_all_cells(pictures, int(one)) - mean) / spread @ whitening
-        found.append(_smooth(np.square(cells).sum(axis=1), pictures))
+        away = _mixed(pictures, int(one), whitening) - lift
+        found.append(_smooth(np.square(away).sum(axis=2)))
     return found
 
 
@@ -146,18 +148,22 @@ def _marked(pictures: MarkedPictures, heats: dict[int, Floats]) -> MarkedPicture
     return replace(pictures, covered=covered)
 
 
-def _all_cells(pictures: MarkedPictures, picture: int) -> Floats:
-    """(H * W, C + D), row by row."""
-    fine, coarse = (one[picture] for one in pictures.features)
-    grown = coarse.repeat(2, axis=0).repeat(2, axis=1)
-    joined = np.concatenate([fine, grown], axis=2)
-    return np.asarray(joined.reshape(-1, joined.shape[2]), np.float32)
+def _mixed(pictures: MarkedPictures, picture: int, kernel: Floats) -> Floats:
+    """(H, W, K): the features of all cells of a picture, (H, W, C + D), times kernel (C + D, K).
+
+    Four cells share the features of 16 px, whose products are made once for them.
+    """
+    fine, coarse = (one[picture].astype(np.float32) for one in pictures.features)
+    width = fine.shape[2]
+    shared = coarse @ kernel[width:]
+    mixed = fine @ kernel[:width]
+    mixed += shared.repeat(2, axis=0).repeat(2, axis=1)
+    return np.asarray(mixed, np.float32)
 
 
-def _smooth(scores: Floats, pictures: MarkedPictures) -> Floats:
+def _smooth(scores: Floats) -> Floats:
     """(H, W): the mean over 3x3 cells, as the head of cells smooths its heat."""
-    grid = np.asarray(scores, np.float32).reshape(pictures.covered.shape[1:])
-    return np.asarray(cv2.blur(grid, (3, 3)), np.float32)
+    return np.asarray(cv2.blur(np.asarray(scores, np.float32), (3, 3)), np.float32)
 
 
 def _drawn(pictures: MarkedPictures, rng: np.random.Generator, most: int) -> NDArray[np.intp]:

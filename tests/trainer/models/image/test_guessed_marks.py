@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from trainer.models.image.guessed_marks import FEWEST, with_guessed_marks
+from trainer.models.image.guessed_marks import FEWEST, _mixed, with_guessed_marks
 from trainer.models.image.marked_cells import MarkedPictures
 
 COUNT, ROWS, COLUMNS = 40, 16, 24
@@ -53,3 +53,11 @@ def test_what_may_be_defective_is_never_taken_for_good() -> None:
     first = int(np.flatnonzero(BAD)[0])
     assert not (marked.good_cells(first) & (marked.covered[first] > 0)).any()
     assert marked.bad_cells(first).sum() == FEWEST
+
+
+def test_products_of_all_cells_are_those_of_each_cell_with_both_of_its_scales() -> None:
+    given, _ = pictures()
+    kernel = np.random.default_rng(2).normal(0, 1, (32, 3)).astype(np.float32)
+    places = np.argwhere(np.ones((ROWS, COLUMNS), np.bool_))
+    wanted = given.cells(5, places).astype(np.float64) @ kernel
+    np.testing.assert_allclose(_mixed(given, 5, kernel).reshape(-1, 3), wanted, atol=1e-4)
