@@ -32,6 +32,7 @@ from trainer.data.split import Split
 from trainer.models.image import synthetic_defect_head as defect_head
 from trainer.models.image.aspect import evenly, fitting_sides, median_sides
 from trainer.models.image.backbone import Pretrained
+from trainer.models.image.cell_learner import CellLearner
 from trainer.models.image.cross_fitting import with_validation
 from trainer.models.image.feature_maps import Floats
 from trainer.models.image.guessed_marks import with_guessed_marks
@@ -170,7 +171,8 @@ def fit(training: Training[NoOptions]) -> Fitted:
     kinds, shapes = pictures.kinds, [one.shape[1:] for one in cells]
     head = defect_head.head_network(shapes, shapes[0][0], kinds)
     choice = _choice_of_whole(both, pictures, pools, groups)
-    peaks, left_out_once = _cross_fitted_peaks(both, pictures, groups, head)
+    learner = defect_head.learner_of(cells, kinds, both.config.seed)
+    peaks, left_out_once = _cross_fitted_peaks(both, pictures, groups, head, learner)
     whole = np.zeros((len(targets), labels), np.float32)
     if choice.logits is not None:
         whole = choice.logits
@@ -178,7 +180,7 @@ def fit(training: Training[NoOptions]) -> Fitted:
     stack = stacked(scores, targets, labels)
     network = _network(both.spec, labels, kinds, pretrained_of(both.config), choice.layers)
     everything = np.arange(len(targets))
-    defect_head.set_head(network, fit_cells(both, pictures, everything, head), (1.0, 0.0))
+    defect_head.set_head(network, fit_cells(learner, pictures, everything, head), (1.0, 0.0))
     _set_whole(network, both, reader, pools, choice)
     network.get_layer(LOGITS).set_weights([stack.kernel, stack.lift])
     logits = stack.logits(scores)
@@ -291,7 +293,11 @@ def _marked(
 
 
 def _cross_fitted_peaks(
-    training: Training, pictures: MarkedPictures, groups: NDArray[np.str_], head: keras.Model
+    training: Training,
+    pictures: MarkedPictures,
+    groups: NDArray[np.str_],
+    head: keras.Model,
+    learner: CellLearner,
 ) -> tuple[Floats, bool]:
     """(N, kinds) the worst cells of each picture by a head that saw none of its group, and True.
 
@@ -303,7 +309,7 @@ def _cross_fitted_peaks(
     peaks = np.zeros((len(groups), pictures.kinds), np.float32)
     with training.progress.steps("heads without a share of the groups", len(folds)) as bar:
         for seen, held in folds:
-            weights = fit_cells(training, pictures, seen, head)
+            weights = fit_cells(learner, pictures, seen, head)
             defect_head.set_head(head, weights, (1.0, 0.0))
             peaks[held] = heats(head, pictures, held).max(axis=(1, 2))
             bar.advance()

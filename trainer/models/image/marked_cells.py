@@ -20,6 +20,7 @@ from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.image.input import ImageInput
 from trainer.data.image.masks import mask_as_shown, picture_mask
 from trainer.data.prepare import Prepared, read_picture
+from trainer.models.image.cell_learner import CellLearner
 from trainer.models.image.feature_maps import BATCH, Floats
 from trainer.models.image.synthetic_defect_head import Rows, Weights, fit_rows, set_head
 from trainer.training.api import Training
@@ -109,18 +110,18 @@ def marked_pictures(
 
 
 def fit_cells(
-    training: Training, pictures: MarkedPictures, chosen: NDArray[np.intp], head: keras.Model
+    learner: CellLearner, pictures: MarkedPictures, chosen: NDArray[np.intp], head: keras.Model
 ) -> Weights:
     """The weights of `head` by the cells of the chosen pictures; `head` is left with others."""
-    rng = np.random.default_rng(training.config.seed)
+    rng = np.random.default_rng(learner.seed)
     fine = pictures.features[0].shape[3]
     drawn = [_at_random(pictures, int(one), rng) for one in chosen]
-    set_head(head, fit_rows(training, _joined(drawn), fine), (1.0, 0.0))
+    set_head(head, fit_rows(learner, _joined(drawn), fine), (1.0, 0.0))
     hard = [
         _looking_bad(pictures, int(one), heat.max(axis=2))
         for one, heat in zip(chosen, heats(head, pictures, chosen), strict=True)
     ]
-    return fit_rows(training, _joined([*drawn, *hard]), fine)
+    return fit_rows(learner, _joined([*drawn, *hard]), fine)
 
 
 def heats(head: keras.Model, pictures: MarkedPictures, chosen: NDArray[np.intp]) -> Floats:

@@ -8,7 +8,6 @@ defects differ from synthetic ones, so its share beside the other scorers is sma
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
@@ -23,6 +22,7 @@ from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
 from trainer.config.fit import FitConfig
 from trainer.data.prepare import InputSpec
 from trainer.models.image.background_paint import Paint
+from trainer.models.image.cell_learner import WIDTHS, CellLearner
 from trainer.models.image.cross_fitting import held_out
 from trainer.models.image.feature_maps import (
     BATCH,
@@ -36,7 +36,6 @@ from trainer.models.image.synthetic_defects import add_defects
 from trainer.models.image.weights import pretrained_of
 from trainer.models.layers.int8 import FeatureReader
 from trainer.training.api import Training
-from trainer.training.gradient import compile_network
 
 if TYPE_CHECKING:
     import keras
@@ -48,9 +47,6 @@ TAPS = ("block_2_add", "block_5_add", "block_9_add", "block_12_add")
 """Two at a quarter and an eighth of the side, two at a sixteenth."""
 
 FEATURES = f"{FLOAT_PREFIX}defect_features"
-WIDTHS = (64, 32)
-"""Of the hidden layers."""
-
 COPIES, MOST_COPIES = 2, 480
 """Synthetic defects for each good part, and the most in all, of the usual size."""
 
@@ -62,12 +58,6 @@ COVERED = 0.25
 
 HOLD_OUT_ROUNDS = 3
 """Heads that are fitted without a share of the groups each."""
-
-EPOCHS, STEPS = 8, 300
-"""At least so many epochs and steps: fewer good parts give more epochs."""
-RATE, DECAY, ROWS = 2e-3, 1e-3, 512
-NOISE, DROPOUT = 0.3, 0.2
-"""Noise in standard deviations of each feature."""
 
 SyntheticShare = Annotated[
     float,
@@ -183,16 +173,17 @@ def fit_head_on_defects(
     """
     rows = _rows(training, reader, good)
     head = head_network([one.shape[1:] for one in good], grid[0])
+    learner = learner_of(good, 1, training.config.seed)
     count = len(training.train.inputs)
     heat = np.empty((2 * count, *grid), np.float32)
     folds = held_out(training)
     for first in range(min(HOLD_OUT_ROUNDS, len(folds))):
         left_out = np.any(folds[first::HOLD_OUT_ROUNDS], axis=0)
         fitted_on = left_out if left_out.all() else ~left_out
-        set_head(head, fit_rows(training, rows.of(fitted_on), good[0].shape[3]), (1.0, 0.0))
+        set_head(head, fit_rows(learner, rows.of(fitted_on), good[0].shape[3]), (1.0, 0.0))
         mask = np.tile(left_out, 2)
         heat[mask] = _judged(head, [one[mask] for one in good])
-    return FittedHead(heat, fit_rows(training, rows, good[0].shape[3]))
+    return FittedHead(heat, fit_rows(learner, rows, good[0].shape[3]))
 
 
 def _rows(training: Training, reader: FeatureReader, good: Sequence[Tensor]) -> Rows:
@@ -249,26 +240,19 @@ def _drawn(
     )
 
 
-def fit_rows(training: Training, rows: Rows, fine: int) -> Weights:
+def learner_of(features: Sequence[Tensor], kinds: int, seed: int) -> CellLearner:
+    """For `fit_rows` of cells with these features of 8 px and of 16 px."""
+    return CellLearner(sum(one.shape[-1] for one in features), kinds, seed)
+
+
+def fit_rows(learner: CellLearner, rows: Rows, fine: int) -> Weights:
     """A network on the cells, standardisation folded in; fine: how many features are of 8 px."""
     mean, spread = rows.cells.mean(axis=0), rows.cells.std(axis=0) + np.float32(1e-3)
-    count = len(rows.bad)
-    once = math.ceil(count / ROWS)
-    epochs = max(EPOCHS, math.ceil(STEPS / once))
-    bad = rows.bad.reshape(count, -1)
-    size = (rows.cells.shape[1], bad.shape[1])
-    learner = _learner(size, epochs * once, training.config.seed)
+    bad = rows.bad.reshape(len(rows.bad), -1)
     defective = bad.any(axis=1)
     share = float(np.clip(defective.mean(), 1e-3, 1 - 1e-3))
     weight = np.where(defective, 0.5 / share, 0.5 / (1 - share)).astype(np.float32)
-    cells = (rows.cells - mean) / spread
-    rng = np.random.default_rng(training.config.seed)
-    for _ in range(epochs):
-        order = rng.permutation(count)
-        for start in range(0, count, ROWS):
-            drawn = order[start : start + ROWS]
-            learner.train_on_batch(cells[drawn], bad[drawn], weight[drawn])
-    (first, bias), second, odds = [one.get_weights() for one in learner.layers if one.weights]
+    (first, bias), second, odds = learner.fit((rows.cells - mean) / spread, bad, weight)
     first = first / spread[:, None]
     return {
         f"{FLOAT_PREFIX}defect_first": [first[None, None, :fine], bias - mean @ first],
@@ -276,27 +260,6 @@ def fit_rows(training: Training, rows: Rows, fine: int) -> Weights:
         f"{FLOAT_PREFIX}defect_second": [second[0][None, None], second[1]],
         f"{FLOAT_PREFIX}defect_odds": [odds[0][None, None], odds[1]],
     }
-
-
-def _learner(size: tuple[int, int], steps: int, seed: int) -> keras.Model:
-    """The head as a network of single cells, with noise and dropout, ready to be trained; size: the
-    features of a cell, the kinds of defects.
-    """
-    import keras
-    from keras import layers
-
-    keras.utils.set_random_seed(seed)
-    hidden = [
-        layer
-        for width in WIDTHS
-        for layer in (layers.Dense(width, activation="relu"), layers.Dropout(DROPOUT))
-    ]
-    given = keras.Input((size[0],))
-    learner = keras.Sequential([given, layers.GaussianNoise(NOISE), *hidden, layers.Dense(size[1])])
-    rate = keras.optimizers.schedules.CosineDecay(RATE, steps)
-    loss = keras.losses.BinaryCrossentropy(from_logits=True)
-    compile_network(learner, keras.optimizers.AdamW(rate, weight_decay=DECAY), loss)
-    return learner
 
 
 def head_network(shapes: Sequence[tuple[int, ...]], rows: int, kinds: int = 1) -> keras.Model:

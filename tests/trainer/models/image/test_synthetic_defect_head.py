@@ -15,6 +15,7 @@ from trainer.data.load import load_dataset
 from trainer.data.split import Split
 from trainer.models.image import padim as gaussian
 from trainer.models.image.backbone import NETWORK, scaled_rgb
+from trainer.models.image.cell_learner import CellLearner
 from trainer.models.image.feature_maps import FEATURES as OF_DETECTOR
 from trainer.models.image.feature_maps import Floats, listed
 from trainer.models.image.padim import PadimOptions
@@ -75,7 +76,7 @@ def heat(fitted: FittedHead, features: list[Floats], scale: tuple[float, float])
 
 
 @pytest.fixture(scope="module")
-def taught(training: Training) -> FittedHead:
+def taught() -> FittedHead:
     """Bad cells stand out by one feature of 8 px and one of 16 px, each of another size."""
     rng = np.random.default_rng(0)
     cells = rng.normal(size=(600, 8)).astype(np.float32) * np.float32([1, 9, 1, 1, 1, 0.1, 1, 1])
@@ -83,7 +84,7 @@ def taught(training: Training) -> FittedHead:
     cells[300:, 1] += 27
     cells[300:, 5] += 0.3
     rows = Rows(cells, bad, np.zeros(600, np.intp))
-    return FittedHead(np.zeros(0), fit_rows(training, rows, fine=4))
+    return FittedHead(np.zeros(0), fit_rows(CellLearner(8, 1, seed=1), rows, fine=4))
 
 
 def test_the_graph_tells_what_its_rows_taught(taught: FittedHead) -> None:
