@@ -18,6 +18,7 @@ from edge_agent.contracts.process.input import TabularInput
 from edge_agent.contracts.vibration.input import VibrationInput, prepare_recording
 from edge_agent.contracts.vibration.recordings import read_recording
 from trainer.console.progress import Progress
+from trainer.data.in_turn import in_turn
 from trainer.data.process.windows import prepare_at
 from trainer.data.samples import Dataset, Indices, Sample
 
@@ -50,8 +51,10 @@ def prepare(
     pieces: list[Tensor] = []
     owners: list[Indices] = []
     with progress.steps(f"reading {what}", len(indices)) as bar:
-        for index in indices:
-            piece = inputs_of(dataset, int(index), spec)
+        # Recordings are read in Python, which two threads do no faster than one.
+        threads = None if isinstance(spec, ImageInput) else 1
+        made = in_turn(lambda index: inputs_of(dataset, int(index), spec), indices, threads)
+        for index, piece in zip(indices, made, strict=True):
             pieces.append(piece)
             owners.append(np.full(len(piece), index, np.intp))
             bar.advance()

@@ -11,10 +11,11 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from edge_agent.contracts.core.types import Image
+from edge_agent.contracts.core.types import Image, Tensor
 from edge_agent.contracts.image.input import ImageInput
 from trainer.data.class_sample import evenly
 from trainer.data.image.network_px import PxScale, network_px
+from trainer.data.in_turn import in_turn
 from trainer.data.prepare import Prepared, read_picture, seen_tiles
 from trainer.data.samples import Indices
 from trainer.evaluation.held_out import HeldOut, outcome_of
@@ -86,10 +87,12 @@ def disturbance_figures(held_out: HeldOut) -> dict[str, dict[str, object]]:
 
 def _disturbed(held_out: HeldOut, indices: Indices, spec: ImageInput, disturb: Disturb) -> Prepared:
     """The samples at `indices` as the station prepares their disturbed frames."""
-    pieces = []
-    for index in indices:
-        frame = read_picture(held_out.split.dataset, int(index))
-        pieces.append(seen_tiles(disturb(frame, network_px(frame, spec)), spec))
+
+    def tiles_of(index: int) -> Tensor:
+        frame = read_picture(held_out.split.dataset, index)
+        return seen_tiles(disturb(frame, network_px(frame, spec)), spec)
+
+    pieces = list(in_turn(tiles_of, indices.tolist()))
     return Prepared(np.concatenate(pieces), np.repeat(indices, [len(one) for one in pieces]))
 
 

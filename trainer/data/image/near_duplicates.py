@@ -18,6 +18,7 @@ from edge_agent.contracts.core.types import Image
 from edge_agent.contracts.run_folder.metrics import CopyGroup
 from trainer.console.progress import Progress, SilentProgress
 from trainer.data.image.picture_match import find_near_duplicates, fingerprint, numbered
+from trainer.data.in_turn import in_turn
 from trainer.data.prepare import read_picture
 from trainer.data.samples import Dataset, Indices
 from trainer.data.split import Split
@@ -172,6 +173,7 @@ def _digest(dataset: Dataset, path: str) -> str:
 
 def _pictures(dataset: Dataset, progress: Progress) -> Iterator[Image]:
     with progress.steps("fingerprints", len(dataset.samples)) as bar:
-        for index in range(len(dataset.samples)):
-            yield read_picture(dataset, index)
+        indices = range(len(dataset.samples))
+        for picture in in_turn(lambda index: read_picture(dataset, index), indices):
+            yield picture
             bar.advance()

@@ -21,6 +21,7 @@ from trainer.config.fit import FitConfig
 from trainer.console.progress import Progress
 from trainer.data.class_sample import evenly, evenly_by_class
 from trainer.data.image.clipping import MOST_CLIPPED
+from trainer.data.in_turn import in_turn
 from trainer.data.prepare import read_picture, seen_tiles
 from trainer.data.split import Split
 from trainer.models.image.cross_fitting import FitScorer, Scorer
@@ -94,7 +95,7 @@ def try_light(
     if len(chosen) < LEAST_PARTS:
         return None
     most = max(1, MOST_TILES // len(chosen))
-    frames = [_lit_tiles(split, int(index), spec, most) for index in chosen]
+    frames = list(in_turn(lambda index: _lit_tiles(split, int(index), spec, most), chosen))
     tiles = np.stack([np.concatenate(one) for one in zip(*frames, strict=True)])
     part = np.repeat(np.arange(len(chosen)), [len(one[0]) for one in frames])
     groups = np.array(split.dataset.groups())[chosen]
