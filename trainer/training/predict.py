@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.contracts.core.types import Tensor
+from trainer.data.in_turn import in_turn
 from trainer.training.float_runtime import FloatRuntime, Floats, float_runtime
 
 if TYPE_CHECKING:
@@ -50,9 +51,12 @@ def forward(network: keras.Model, inputs: Tensor, batch: int) -> Iterator[list[F
     Many images are run by LiteRT, whose outputs differ by rounding (1e-5) from those of Keras.
     """
     runtime = _runtime_of(network) if _worth_converting(inputs) else None
-    for start in range(0, len(inputs), batch):
-        some = inputs[start : start + batch]
-        yield runtime(some) if runtime else in_keras(network, some)
+    several = (inputs[start : start + batch] for start in range(0, len(inputs), batch))
+    if runtime is None:
+        yield from (in_keras(network, some) for some in several)
+    else:
+        # One thread, which starts the runtime's own: the next batch runs while the last is read.
+        yield from in_turn(runtime, several, threads=1)
 
 
 def in_keras(network: keras.Model, inputs: Tensor) -> list[Floats]:

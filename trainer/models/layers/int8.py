@@ -22,6 +22,7 @@ from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.model.parallel_runs import ParallelRuns
 from edge_agent.contracts.model.true_ranges import calibrated
 from trainer.console.tf_log import silent_descriptor
+from trainer.data.in_turn import in_turn
 from trainer.models.image.backbone import NETWORK, scaled_rgb
 from trainer.models.image.feature_maps import (
     BATCH,
@@ -155,9 +156,16 @@ def int8_outputs(payload: bytes, inputs: Tensor) -> Iterator[list[Floats]]:
     """The dequantised outputs for each input, in the network's order, with a batch axis."""
     runs = ParallelRuns(payload)
     kinds = [one["quantization"] for one in runs.outputs]
-    for start in range(0, len(inputs), BATCH):
-        for row in runs.run(inputs[start : start + BATCH]):
-            yield [_real(one, kind) for one, kind in zip(row, kinds, strict=True)]
+
+    def real(row: list[Tensor]) -> list[Tensor]:
+        return [_real(one, kind) for one, kind in zip(row, kinds, strict=True)]
+
+    def batch(start: int) -> list[list[Tensor]]:
+        return runs.run(inputs[start : start + BATCH], real)
+
+    # One thread, which starts the runtime's own: the next batch runs while the last is read.
+    for rows in in_turn(batch, range(0, len(inputs), BATCH), threads=1):
+        yield from rows
 
 
 def _joined(rows: Iterator[list[Floats]]) -> Iterator[list[Floats]]:
@@ -176,4 +184,7 @@ def _backbone(network: keras.Model, training: Training) -> keras.Model:
 
 def _real(values: Tensor, quantization: tuple[float, int]) -> Floats:
     scale, zero_point = quantization
-    return (values.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)
+    found = values.astype(np.float32)
+    found -= np.float32(zero_point)
+    found *= np.float32(scale)
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -26,3 +27,14 @@ def test_outputs_stand_in_the_order_of_the_inputs(
     assert logits.shape == (inputs, 2)
     assert (logits[:, 1] > logits[:, 0]).tolist() == (levels > 128).tolist()
     assert np.all(np.diff(logits[:, 1].astype(int)) >= 0)
+
+
+def test_threads_that_ask_at_once_get_what_each_asked_for() -> None:
+    runs = ParallelRuns(BRIGHTNESS.read_bytes())
+    levels = np.arange(10, 240, 10, np.uint8)
+    frames = [np.full((3, 32, 32, 3), level, np.uint8) for level in levels]
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda some: runs.run(some, lambda row: [row[0] * 2]), frames))
+    for some, rows in zip(frames, found, strict=True):
+        (logits,) = runs.batch(some)
+        np.testing.assert_array_equal(np.concatenate([row[0] for row in rows]), logits * 2)
