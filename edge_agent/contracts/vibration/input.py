@@ -30,6 +30,12 @@ SAME_RATE = 0.001
 """Rates nearer to each other than this are one: rounded times of a file say 6399.9998 Hz, and the
 filter of a resampling would empty the top of such a recording's spectrum, and of no other one's."""
 
+NEAR_RATE = 0.05
+"""Rates nearer than this are those of two clocks: the spectrum is kept up to its end, within 6 dB,
+where a filter for other rates would empty its last sixth and make a fault of a healthy machine."""
+REACH, NEAR_REACH = 16, 64
+"""Samples of the lower rate that a filter reaches to each side."""
+
 AT_ONCE = 1 << 19
 """Products of a resampling that are held at once (4 MB)."""
 
@@ -125,6 +131,8 @@ def resample(signal: Signal, from_hz: float, to_hz: float) -> Signal:
 
     Anti-alias cut-off at 0.9 of the lower Nyquist frequency, beta 8.6 (about 85 dB of stop band),
     after Oppenheim & Schafer, Discrete-Time Signal Processing, 3rd ed., section 7.5 and 4.6.
+    Between near rates (NEAR_RATE) the cut-off is the Nyquist frequency itself, and four times as
+    sharp: what folds back there is next to where it was.
     Rates that are one (SAME_RATE) pass unchanged.
     """
     if abs(from_hz / to_hz - 1) <= SAME_RATE:
@@ -134,9 +142,10 @@ def resample(signal: Signal, from_hz: float, to_hz: float) -> Signal:
 
 
 def _low_pass(up: int, down: int) -> NDArray[np.float64]:
-    half = 16 * max(up, down)
+    near = abs(up / down - 1) <= NEAR_RATE
+    half = (NEAR_REACH if near else REACH) * max(up, down)
     steps = np.arange(-half, half + 1)
-    cutoff = 0.9 / max(up, down)
+    cutoff = (1.0 if near else 0.9) / max(up, down)
     return np.asarray(up * cutoff * np.sinc(cutoff * steps) * np.kaiser(2 * half + 1, 8.6))
 
 

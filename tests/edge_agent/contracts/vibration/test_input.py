@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.signal import firwin, resample_poly
+from scipy.signal import firwin, resample_poly, welch
 
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.types import Recording
@@ -46,6 +46,17 @@ def test_equal_rates_pass_unchanged() -> None:
 def test_a_rate_that_rounded_times_say_keeps_the_top_of_the_spectrum(said_hz: float) -> None:
     noise = np.random.default_rng(0).normal(size=(19200, 1)).astype(np.float32)
     assert np.array_equal(resample(noise, said_hz, 6400), noise)
+
+
+@pytest.mark.parametrize("from_hz", [6272, 6390, 6410, 6528])
+def test_noise_by_another_clock_keeps_its_power_in_each_band(from_hz: int) -> None:
+    noise = np.random.default_rng(0).normal(size=(8 * from_hz, 1)).astype(np.float32)
+    found = resample(noise, from_hz, 6400)[:, 0]
+    _, power = welch(found, 6400, nperseg=6400)
+    usual = 2 / from_hz  # unit variance over the recording's own Nyquist frequency
+    bands = power[1:3001].reshape(24, -1).mean(axis=1) / usual
+    assert np.abs(10 * np.log10(bands)).max() < 0.5
+    assert abs(10 * np.log10(power[3001:3200].mean() / usual)) < 4
 
 
 @settings(max_examples=50, deadline=None)
