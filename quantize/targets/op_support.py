@@ -38,12 +38,8 @@ def fault_lines(faults: Sequence[Fault]) -> list[str]:
 
 
 def refuse_unfit(graph: Graph, where: str) -> None:
-    """Raise ConversionError for what no station runs.
-
-    Floats are a fault only where the outputs are integers: a detector may end in a float head.
-    """
-    integer = not any(graph.tensors[index].is_float for index in graph.outputs)
-    faults = [fault for fault in cpu_faults(graph) if integer or fault.rule != "integers only"]
+    """Raise ConversionError for what no station runs."""
+    faults = cpu_faults(graph)
     if faults:
         raise ConversionError(
             f"the converted model has a fault: {faults[0].what}",
@@ -53,8 +49,9 @@ def refuse_unfit(graph: Graph, where: str) -> None:
 
 
 def cpu_faults(graph: Graph) -> list[Fault]:
-    """Free sizes, custom operators, integers of more than four dimensions, floats in an integer
-    network. A float head of more dimensions runs in the runtime's reference kernels.
+    """Free sizes, custom operators, integers of more than four dimensions, floats in a network
+    whose outputs are integers: where they are floats, the network ends in a float head. One of more
+    dimensions runs in the runtime's reference kernels.
     """
     faults = []
     for index in graph.inputs:
@@ -62,7 +59,8 @@ def cpu_faults(graph: Graph) -> list[Fault]:
         # A free batch is one of 1 in every runtime: the interpreter allocates it so.
         if any(size < 0 for size in tensor.shape[1:]):
             faults.append(Fault("static shapes", f"input {tensor.name} is {tensor.shape}"))
-    quantised = any(tensor.scales for tensor in graph.tensors)
+    has_head = any(graph.tensors[index].is_float for index in graph.outputs)
+    integer = not has_head and any(tensor.scales for tensor in graph.tensors)
     for op in graph.ops:
         if op.name.startswith("CUSTOM"):
             faults.append(Fault("built-in operators", f"operator {op.name}", op.index))
@@ -73,7 +71,7 @@ def cpu_faults(graph: Graph) -> list[Fault]:
             what = f"{op.name} works on {len(deep[0].shape)}-D tensor {deep[0].name}"
             faults.append(Fault("four dimensions", what, op.index))
         floats = [tensor for tensor in tensors if tensor.is_float]
-        if quantised and floats and op.name not in EITHER_WAY:
+        if integer and floats and op.name not in EITHER_WAY:
             what = f"{op.name} works on {floats[0].dtype} ({floats[0].name})"
             faults.append(Fault("integers only", what, op.index))
     return faults

@@ -15,7 +15,9 @@ from quantize.__main__ import main
 from quantize.graph.profile import profile
 from quantize.graph.read import MAX_BYTES, Graph, Op, TensorInfo, parse_graph, read_graph
 from quantize.targets import coral
+from quantize.targets.cpu import DRIVER as CPU
 from quantize.targets.op_support import refuse_unfit
+from quantize.targets.target import Target
 
 SMALL = Path(__file__).parents[2] / "edge_agent" / "models" / "brightness.tflite"
 
@@ -131,6 +133,14 @@ def test_the_float_head_of_a_detector_may_have_five_dimensions() -> None:
     places = [replace(one, dtype="FLOAT32", scales=()) for one in graph.tensors[1:]]
     given = replace(graph.tensors[0], shape=(1, 4, 4, 1))
     refuse_unfit(replace(graph, tensors=[given, *places]), "run/model.keras")
+
+
+@pytest.mark.parametrize("target", CPU.rows, ids=lambda row: row.name)
+def test_no_cpu_is_said_to_refuse_the_float_head_that_convert_packs(target: Target) -> None:
+    graph = float_op("FULLY_CONNECTED", (1, 8), quantised=True)
+    head = replace(graph.tensors[2], dtype="FLOAT32", scales=())
+    assert target.faults(replace(graph, tensors=[*graph.tensors[:2], head])) == []
+    assert [one.rule for one in target.faults(graph)] == ["integers only"] * 2
 
 
 def test_compiled_for_edge_tpu_is_inspected_and_refused(data_dir: Path, capsys: Any) -> None:
