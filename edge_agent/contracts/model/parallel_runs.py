@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 
@@ -11,9 +10,6 @@ import numpy as np
 
 from edge_agent.contracts.core.held_stderr import held_stderr
 from edge_agent.contracts.core.types import Tensor
-
-Of = Callable[[list[Tensor]], list[Tensor]]
-"""The outputs of one input -> what is kept of them."""
 
 
 class ParallelRuns:
@@ -35,16 +31,15 @@ class ParallelRuns:
         self.outputs = self._workers[0].get_output_details()
         """The outputs, as LiteRT's get_output_details tells them."""
 
-    def run(self, inputs: Tensor, of: Of = list) -> list[list[Tensor]]:
+    def run(self, inputs: Tensor) -> list[list[Tensor]]:
         """For every input (N, ...), of the network's own type, its outputs with a batch axis.
 
-        of: what is made of the outputs of an input, by the thread that has them. Two threads that
-        ask at once are answered one after the other.
+        Two threads that ask at once are answered one after the other.
         """
         count = min(len(self._workers), len(inputs))
         rows: list[list[Tensor]] = [[] for _ in inputs]
         with self._turn, ThreadPoolExecutor(max(1, count)) as threads:
-            shares = threads.map(lambda n: self._share(n, inputs[n::count], of), range(count))
+            shares = threads.map(lambda n: self._share(n, inputs[n::count]), range(count))
             for number, share in enumerate(shares):
                 rows[number::count] = share
         return rows
@@ -54,12 +49,12 @@ class ParallelRuns:
         rows = self.run(inputs)
         return [np.concatenate(column) for column in zip(*rows, strict=True)]
 
-    def _share(self, number: int, inputs: Tensor, of: Of) -> list[list[Tensor]]:
+    def _share(self, number: int, inputs: Tensor) -> list[list[Tensor]]:
         worker, rows = self._workers[number], []
         for one in inputs:
             worker.set_tensor(self.given["index"], one[None])
             worker.invoke()
-            rows.append(of([worker.get_tensor(output["index"]) for output in self.outputs]))
+            rows.append([worker.get_tensor(output["index"]) for output in self.outputs])
         return rows
 
 

@@ -157,15 +157,11 @@ def int8_outputs(payload: bytes, inputs: Tensor) -> Iterator[list[Floats]]:
     runs = ParallelRuns(payload)
     kinds = [one["quantization"] for one in runs.outputs]
 
-    def real(row: list[Tensor]) -> list[Tensor]:
-        return [_real(one, kind) for one, kind in zip(row, kinds, strict=True)]
-
-    def batch(start: int) -> list[list[Tensor]]:
-        return runs.run(inputs[start : start + BATCH], real)
-
+    batches = (inputs[start : start + BATCH] for start in range(0, len(inputs), BATCH))
     # One thread, which starts the runtime's own: the next batch runs while the last is read.
-    for rows in in_turn(batch, range(0, len(inputs), BATCH), threads=1):
-        yield from rows
+    for rows in in_turn(runs.run, batches, threads=1):
+        for row in rows:
+            yield [_real(one, kind) for one, kind in zip(row, kinds, strict=True)]
 
 
 def _joined(rows: Iterator[list[Floats]]) -> Iterator[list[Floats]]:
