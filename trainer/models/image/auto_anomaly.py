@@ -21,6 +21,7 @@ from edge_agent.contracts.core.strict import Strict, validate
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.cost_calibration import station_cost
 from trainer.config.fit import MOST_SIZE_PX, FitConfig
+from trainer.data.image.relit import OtherLight
 from trainer.data.prepare import InputSpec
 from trainer.data.split import Split
 from trainer.models.image import padim, patchcore
@@ -53,6 +54,7 @@ class AutoAnomalyOptions(ModelOptions):
 
     foreground: ForegroundChoice = "off"
     aspect: AspectChoice = "auto"
+    other_light: OtherLight = True
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,7 @@ def fit(training: Training[Any]) -> Fitted:
     notes = (*(one.sentence() for one in rankings), f"{best.name} was chosen")
     for sentence in notes:
         training.progress.say(sentence)
-    asked = {"foreground": training.options.foreground}
+    asked = training.options.model_dump(include={"foreground", "other_light"})
     chosen = replace(training, options=best.defaults.model_copy(update=asked))
     fitted = fit_on_all(chosen, best.learn)
     return replace(fitted, notes=(*fitted.notes, *notes))

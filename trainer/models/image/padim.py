@@ -19,6 +19,7 @@ from pydantic import Field
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
 from trainer.config.fit import FitConfig
+from trainer.data.image.relit import OtherLight
 from trainer.data.prepare import InputSpec
 from trainer.data.split import Split
 from trainer.models.image import synthetic_defect_head as defect_head
@@ -90,6 +91,7 @@ class PadimOptions(ModelOptions):
     synthetic_share: SyntheticShare = 0.2
     foreground: ForegroundChoice = "off"
     aspect: AspectChoice = "auto"
+    other_light: OtherLight = True
 
     def shares(self) -> list[float]:
         """The share of positions, of the whole picture, and of the defect head where it has one, in
@@ -165,6 +167,7 @@ def learn(training: Training[PadimOptions]) -> FittedDetector:
         _joined(shares),
         folds=[MANY_FOLDS] * len(fits),
         with_head=share > 0,
+        other_light=options.other_light,
     )
     scales, (places, whole) = fitted.fusion.scales, fitted.cells
     gaussians = fit_gaussians(places, options.block, fitted.rounding[0])

@@ -21,6 +21,7 @@ from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.image.input import ImageInput
 from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
 from trainer.config.fit import FitConfig
+from trainer.data.image.relit import OtherLight
 from trainer.data.prepare import InputSpec
 from trainer.data.split import Split
 from trainer.models.image import synthetic_defect_head as defect_head
@@ -92,6 +93,7 @@ class PatchcoreOptions(ModelOptions):
     synthetic_share: SyntheticShare = 0.3
     foreground: ForegroundChoice = "off"
     aspect: AspectChoice = "auto"
+    other_light: OtherLight = True
 
     def shares(self) -> list[float]:
         """The share of the memories, of the whole picture, and of the defect head where it has one,
@@ -158,7 +160,14 @@ def learn(training: Training[PatchcoreOptions]) -> FittedDetector:
     shares, with_head = options.shares(), options.synthetic_share > 0
     folds = [*[FOLDS] * len(SCORERS), MANY_FOLDS]
     fitted = fit_scorers(
-        training, network, fits, joined(shares), folds=folds, with_head=with_head, dtype=np.float16
+        training,
+        network,
+        fits,
+        joined(shares),
+        folds=folds,
+        with_head=with_head,
+        other_light=options.other_light,
+        dtype=np.float16,
     )
     *remembered, whole = fitted.cells
     named = zip(

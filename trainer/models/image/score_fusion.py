@@ -17,7 +17,7 @@ from numpy.typing import DTypeLike
 from trainer.models.image.cross_fitting import FitScorer, cross_fitted_heat
 from trainer.models.image.feature_maps import FEATURES, Floats, Scale, scale_of
 from trainer.models.image.foreground import masked
-from trainer.models.image.symmetry import symmetric_copies
+from trainer.models.image.symmetry import varied_copies
 from trainer.models.image.synthetic_defect_head import FEATURES as OF_HEAD
 from trainer.models.image.synthetic_defect_head import Weights, fit_head_on_defects
 from trainer.models.layers.int8 import FeatureReader
@@ -60,8 +60,8 @@ class FittedScorers:
     """What the scorers of a detector are built from.
 
     cells: all training features (M, ...) of each scorer; rounding: the variance that int8 adds to
-    them; fusion: of their cross-fitted heat; copies: how many are turned; defect_head: the weights
-    of the synthetic defect head, which is the last scorer, or None without one.
+    them; fusion: of their cross-fitted heat; copies: how many are turned or under another light;
+    defect_head: the weights of the synthetic defect head, which is the last scorer, or None.
     """
 
     cells: list[Floats]
@@ -72,7 +72,7 @@ class FittedScorers:
 
     def note(self) -> str:
         """Return how many parts the scorers were fitted on, for the report of the run."""
-        copies = f" and {self.copies} turned copies" if self.copies else ""
+        copies = f" and {self.copies} copies" if self.copies else ""
         head = ", one scorer fitted on synthetic defects" if self.defect_head else ""
         return f"{len(self.fusion.scores) // 2} good parts{copies}{head}"
 
@@ -85,13 +85,14 @@ def fit_scorers(
     *,
     folds: Sequence[int],
     with_head: bool,
+    other_light: bool,
     dtype: DTypeLike = np.float32,
 ) -> FittedScorers:
     """Compute the features of all good parts by layer FEATURES of `network`, and fit the scales.
 
     scorers: one for each output of that layer, in its order; one more output is the foreground;
-    folds: each is cross-fitted in; with_head: the last scorer is the synthetic defect head; dtype:
-    of the features that are kept.
+    folds: each is cross-fitted in; with_head: the last scorer is the synthetic defect head;
+    other_light: good parts are learnt under other light too; dtype: of the features that are kept.
     """
     reader = FeatureReader(network, training, dtype=dtype)
     layers = {FEATURES: dtype, **({OF_HEAD: np.float16} if with_head else {})}
@@ -99,13 +100,15 @@ def fit_scorers(
     cells, part = cells[: len(scorers)], cells[len(scorers) :]
     rounding = [rounding_of(one) for one in cells]
     fits = [fit_by(noise) for fit_by, noise in zip(scorers, rounding, strict=True)]
-    copies = symmetric_copies(training, reader, cells, fits)
+    copies = varied_copies(training, reader, cells, fits, other_light=other_light)
     heats = [
         cross_fitted_heat(training, one, (copies.of, copied), fit, turns)
         for one, copied, fit, turns in zip(cells, copies.cells, fits, folds, strict=True)
     ]
     grid = network.output_shape[1][1:3]
-    head = fit_head_on_defects(training, reader, for_head[0], grid) if for_head else None
+    head = None
+    if for_head:
+        head = fit_head_on_defects(training, reader, for_head[0], grid, other_light=other_light)
     heats += [head.heat] if head else []
     fusion = joined_scales(heats, join, part[0][..., 0] if part else None)
     all_cells = [np.concatenate(pair) for pair in zip(cells, copies.cells, strict=True)]

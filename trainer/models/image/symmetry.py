@@ -1,8 +1,8 @@
-"""Turned and mirrored copies of good parts, where a turned good part is as usual as a good one.
+"""Copies of good parts: under another light, and turned where that is as usual.
 
-Copies help a detector of parts that lie in any direction and of surfaces without a direction; where
-parts always lie alike, a turned copy is not a good part. Held-out good parts decide: a detector of
-the other parts scores them as they are and turned.
+Turned copies help a detector of parts that lie in any direction and of surfaces without a
+direction; where parts always lie alike, a turned copy is not a good part. Held-out good parts
+decide: a detector of the other parts scores them as they are and turned.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.contracts.core.types import Tensor
+from trainer.data.image.relit import relit
 from trainer.models.image.cross_fitting import Copies, FitScorer, held_out
 from trainer.models.image.feature_maps import Floats, fewer_of_large
 from trainer.models.layers.int8 import FeatureReader
@@ -38,22 +39,35 @@ MOST_COPIES = 400
 """Of the usual size: more only cost time, and so many good parts need no copies."""
 
 
-def symmetric_copies(
-    training: Training, reader: FeatureReader, cells: Sequence[Floats], scorers: Sequence[FitScorer]
+def varied_copies(
+    training: Training,
+    reader: FeatureReader,
+    cells: Sequence[Floats],
+    scorers: Sequence[FitScorer],
+    *,
+    other_light: bool,
 ) -> Copies:
-    """Copies of the training inputs under their symmetries; none where they have none."""
+    """Copies of the training inputs, turned where they have symmetries, each under another light
+    where `other_light` is set; none where neither is.
+    """
     names = find_symmetries(training, reader, cells, scorers)
-    if not names:
+    if names:
+        training.progress.say(f"good parts may lie {', '.join(names)}: turned copies are added")
+    turns = [SYMMETRIES[name] for name in names] or ([_unturned] if other_light else [])
+    if not turns:
         return Copies(np.zeros(0, np.intp), [one[:0] for one in cells])
-    training.progress.say(f"good parts may lie {', '.join(names)}: turned copies are added")
     inputs = training.train.inputs
     rng = np.random.default_rng(training.config.seed)
-    most = max(1, fewer_of_large(MOST_COPIES, inputs.shape[1:]) // len(names))
-    chosen = [rng.permutation(len(inputs))[:most] for _ in names]
-    pairs = zip(names, chosen, strict=True)
-    turned = np.concatenate([SYMMETRIES[name](inputs[which]) for name, which in pairs])
-    features = reader.read_both(turned, "turned copies")
+    most = max(1, fewer_of_large(MOST_COPIES, inputs.shape[1:]) // len(turns))
+    chosen = [rng.permutation(len(inputs))[:most] for _ in turns]
+    turned = [turn(inputs[which]) for turn, which in zip(turns, chosen, strict=True)]
+    varied = np.concatenate([relit(one, rng) if other_light else one for one in turned])
+    features = reader.read_both(varied, "copies of good parts")
     return Copies(np.concatenate(chosen), features[: len(scorers)])
+
+
+def _unturned(images: Tensor) -> Tensor:
+    return images
 
 
 def find_symmetries(

@@ -20,6 +20,7 @@ from pydantic import Field
 from edge_agent.contracts.core.types import Tensor
 from edge_agent.contracts.model.float_layers import FLOAT_PREFIX
 from trainer.config.fit import FitConfig
+from trainer.data.image.relit import relit
 from trainer.data.prepare import InputSpec
 from trainer.models.image.background_paint import Paint
 from trainer.models.image.cell_learner import WIDTHS, CellLearner
@@ -166,12 +167,18 @@ def set_head(network: keras.Model, weights: Weights, scale: Scale) -> None:
 
 
 def fit_head_on_defects(
-    training: Training, reader: FeatureReader, good: Sequence[Tensor], grid: tuple[int, int]
+    training: Training,
+    reader: FeatureReader,
+    good: Sequence[Tensor],
+    grid: tuple[int, int],
+    *,
+    other_light: bool,
 ) -> FittedHead:
     """Fit the head on all training inputs, and score them by heads fitted without their groups;
-    good: what `reader` reads of them by layer FEATURES; grid: (rows, columns) of the heat map.
+    good: what `reader` reads of them by layer FEATURES; grid: (rows, columns) of the heat map;
+    other_light: the parts with synthetic defects are under another light.
     """
-    rows = _rows(training, reader, good)
+    rows = _rows(training, reader, good, other_light=other_light)
     head = head_network([one.shape[1:] for one in good], grid[0])
     learner = learner_of(good, 1, training.config.seed)
     count = len(training.train.inputs)
@@ -186,14 +193,16 @@ def fit_head_on_defects(
     return FittedHead(heat, fit_rows(learner, rows, good[0].shape[3]))
 
 
-def _rows(training: Training, reader: FeatureReader, good: Sequence[Tensor]) -> Rows:
+def _rows(
+    training: Training, reader: FeatureReader, good: Sequence[Tensor], *, other_light: bool
+) -> Rows:
     """Cells of good parts and of synthetic defects, by their float and by their int8 features."""
     rng = np.random.default_rng(training.config.seed)
     inputs = training.train.inputs
     count = len(inputs)
     orders = [rng.permutation(count) for _ in range(COPIES)]
     of = np.concatenate(orders)[: fewer_of_large(MOST_COPIES, inputs.shape[1:])]
-    images, masks = add_defects(inputs[of], rng)
+    images, masks = add_defects(relit(inputs[of], rng) if other_light else inputs[of], rng)
     defective = reader.read_both(images, "synthetic defects", FEATURES, np.float16)
     grid = good[0].shape[1:3]
     covered = np.stack([_shares(mask, grid) for mask in masks])

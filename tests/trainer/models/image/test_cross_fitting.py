@@ -26,7 +26,7 @@ from trainer.models.image.cross_fitting import (
 )
 from trainer.models.image.feature_maps import Floats
 from trainer.models.image.patchcore import ARCHITECTURE
-from trainer.models.image.symmetry import SYMMETRIES, find_symmetries, symmetric_copies
+from trainer.models.image.symmetry import SYMMETRIES, find_symmetries, varied_copies
 from trainer.models.image.whole_picture import fit_whole
 from trainer.models.layers.int8 import FeatureReader
 from trainer.training.api import Training
@@ -186,7 +186,7 @@ def test_parts_that_lie_anyhow_teach_by_turned_copies(training: Training) -> Non
     flat = lit(training, np.full((SIZE_PX, SIZE_PX, 3), 120.0))
     reader = cast("FeatureReader", Mean())
     cells = reader.read_both(flat.train.inputs, "")
-    copies = symmetric_copies(flat, reader, cells, [places])
+    copies = varied_copies(flat, reader, cells, [places], other_light=False)
     assert len(copies.of) == len(SYMMETRIES) * 40
     assert copies.cells[0].shape == (2 * len(SYMMETRIES) * 40, 2, 2, 1)
 
@@ -204,6 +204,6 @@ def test_few_parts_are_not_turned(training: Training) -> None:
     reader = cast("FeatureReader", Mean())
     few = replace(training, train=Prepared(training.train.inputs[:8], training.train.sample[:8]))
     cells = reader.read_both(few.train.inputs, "")
-    copies = symmetric_copies(few, reader, cells, [places])
+    copies = varied_copies(few, reader, cells, [places], other_light=False)
     assert len(copies.of) == 0
     assert copies.cells[0].shape == (0, 2, 2, 1)

@@ -66,7 +66,7 @@ def reader(training: Training, network: keras.Model) -> FeatureReader:
 @pytest.fixture(scope="module")
 def fitted(training: Training, reader: FeatureReader) -> FittedHead:
     good = reader.read_both(training.train.inputs, "x", FEATURES, np.float16)
-    return fit_head_on_defects(training, reader, good, (SIDE, SIDE))
+    return fit_head_on_defects(training, reader, good, (SIDE, SIDE), other_light=True)
 
 
 def heat(fitted: FittedHead, features: list[Floats], scale: tuple[float, float]) -> Floats:
