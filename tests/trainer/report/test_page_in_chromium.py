@@ -41,7 +41,7 @@ def test_nothing_is_wider_than_a_telephone(telephone: Tab, tmp_path: Path) -> No
 def test_every_tag_of_a_row_is_in_sight(telephone: Tab) -> None:
     one = {"kind": "escape", "label": "bad", "predicted": "good", "score": 0.1, "path": "r 7"}
     tags = tags_table({"torque [Nm]": "38.2", "speed": "9"})
-    shown = one | {"name": "r 7", "source": "", "chart": "", "tags": tags}
+    shown = one | {"name": "r 7", "source": "", "chart": "", "tags": tags, "lost": False}
     words = {"summary": "1 mistake.", "look_for": "x", "chart_key": "", "is_image": False}
     section = render("mistakes.html", mistakes=[shown], **words)
     telephone.set_content(Markup("<style>{}</style>{}").format(Markup(style()), section))

@@ -200,6 +200,22 @@ def test_parts_that_always_lie_alike_are_not_turned(training: Training) -> None:
     assert find_symmetries(one_sided, reader, cells, [places]) == ["upside down"]
 
 
+def test_parts_that_always_lie_alike_are_learnt_under_other_light(training: Training) -> None:
+    tilted = np.full((SIZE_PX, SIZE_PX, 3), 60.0)
+    tilted[: SIZE_PX // 2, : SIZE_PX // 2] = 200
+    alike = lit(training, tilted)
+    reader = cast("FeatureReader", Mean())
+    cells = reader.read_both(alike.train.inputs, "")
+    assert find_symmetries(alike, reader, cells, [places]) == []
+    copies = varied_copies(alike, reader, cells, [places], other_light=True)
+    assert copies.of.tolist() != list(range(40))
+    assert sorted(copies.of.tolist()) == list(range(40))
+    apart = np.abs(copies.cells[0][:40] - cells[0][:40].mean(axis=0)) / cells[0][:40].mean(axis=0)
+    assert 0.05 < np.median(apart) < 0.3
+    without = varied_copies(alike, reader, cells, [places], other_light=False)
+    assert len(without.of) == 0
+
+
 def test_few_parts_are_not_turned(training: Training) -> None:
     reader = cast("FeatureReader", Mean())
     few = replace(training, train=Prepared(training.train.inputs[:8], training.train.sample[:8]))

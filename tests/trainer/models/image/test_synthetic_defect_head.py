@@ -118,10 +118,10 @@ def test_rows_name_the_part_they_come_from(training: Training, reader: FeatureRe
     """So a head that is fitted without a part is fitted without its synthetic defects too."""
     good = reader.read_both(training.train.inputs, "x", FEATURES, np.float16)
     assert good[0].dtype == np.float16
-    rows = _rows(training, reader, good)
+    rows = _rows(training, reader, good, other_light=True)
     count = len(training.train.inputs)
     assert set(rows.part) == set(range(count))
-    assert set(rows.part[rows.bad > 0]) == set(range(count))
+    assert len(set(rows.part[rows.bad > 0])) > count / 2  # a thin defect fills no cell
     one = np.arange(count) == 3
     assert set(rows.of(one).part) == {3}
     assert len(rows.of(one).bad) + len(rows.of(~one).bad) == len(rows.bad)
