@@ -38,6 +38,9 @@ FEWEST, MOST = 16, 100
 MOST_COPIES = 400
 """Of the usual size: more only cost time, and so many good parts need no copies."""
 
+LIGHTS = 4
+"""Copies of a part as it lies or is turned, each under a light of its own, where so many fit."""
+
 
 def varied_copies(
     training: Training,
@@ -59,7 +62,8 @@ def varied_copies(
     inputs = training.train.inputs
     rng = np.random.default_rng(training.config.seed)
     most = max(1, fewer_of_large(MOST_COPIES, inputs.shape[1:]) // len(turns))
-    chosen = [rng.permutation(len(inputs))[:most] for _ in turns]
+    count = min(most, len(inputs) * (LIGHTS if other_light else 1))
+    chosen = [np.resize(rng.permutation(len(inputs)), count) for _ in turns]
     turned = [turn(inputs[which]) for turn, which in zip(turns, chosen, strict=True)]
     varied = np.concatenate([relit(one, rng) if other_light else one for one in turned])
     features = reader.read_both(varied, "copies of good parts")
