@@ -51,8 +51,10 @@ FEATURES = f"{FLOAT_PREFIX}defect_features"
 COPIES, MOST_COPIES = 2, 480
 """Synthetic defects for each good part, and the most in all, of the usual size."""
 
-GOOD_CELLS, BAD_CELLS, AROUND_CELLS = 30, 30, 20
-"""Training cells: of a good part, of a synthetic defect, and of the good area around it."""
+GOOD_CELLS, BAD_CELLS, AROUND_CELLS = 15, 30, 40
+"""Training cells: of a good part, of a synthetic defect, and of the good area around it. Most good
+ones come from around defects: under other light too, they tell that light is no defect.
+"""
 
 COVERED = 0.25
 """A cell is bad from this share of it on."""
