@@ -179,7 +179,7 @@ def _bare(experiment: Experiment, network: bytes, dataset: Dataset, samples: Ind
 def _windows(dataset: Dataset, sample: int, spec: VibrationInput) -> Iterator[Recording]:
     """Each window of a sample as a recording, in the order of its inputs."""
     whole = read_sample(dataset, sample)
-    signal = resample(whole.signal, whole.rate_hz, spec.rate_hz)
+    signal = resample(whole.signal, whole.rate_hz, spec.rate_hz, spec.resampling)
     for one in cut_windows(signal, spec.window_samples, spec.hop_samples):
         yield Recording(one, spec.rate_hz, whole.axes, whole.unit, whole.source, whole.rpm)
 

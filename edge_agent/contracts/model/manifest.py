@@ -21,11 +21,11 @@ from edge_agent.contracts.process.input import TabularInput
 from edge_agent.contracts.vibration.conditions import KnownConditions
 from edge_agent.contracts.vibration.input import VibrationInput
 
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
 """The bundle format this code writes. Every key that a manifest did not have before makes a new
 one: an agent refuses what it does not know."""
-FORMATS_READ = (1, 2, 3, 4, FORMAT_VERSION)
-OLDEST_AGENT = "0.5.0"
+FORMATS_READ = (1, 2, 3, 4, 5, FORMAT_VERSION)
+OLDEST_AGENT = "0.6.0"
 """The oldest version of Lineside that reads FORMAT_VERSION; it stands in every manifest.
 A version that reads a format less never names itself so: a new format makes a new version."""
 

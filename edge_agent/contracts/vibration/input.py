@@ -33,6 +33,14 @@ filter of a resampling would empty the top of such a recording's spectrum, and o
 NEAR_RATE = 0.05
 """Rates nearer than this are those of two clocks: the spectrum is kept up to its end, within 6 dB,
 where a filter for other rates would empty its last sixth and make a fault of a healthy machine."""
+
+Resampling = Literal["alike", "clocks"]
+"""How a recording of another rate becomes one of the model's.
+
+alike: by one filter, however near the rates are.
+clocks: rates that are one (SAME_RATE) pass unchanged, near ones (NEAR_RATE) keep their spectrum.
+"""
+
 REACH, NEAR_REACH = 16, 64
 """Samples of the lower rate that a filter reaches to each side."""
 
@@ -49,6 +57,10 @@ class VibrationInput(Strict):
 
     kind: Literal["vibration"] = "vibration"
     rate_hz: float = Field(gt=0, le=1_000_000)
+    resampling: Resampling = Field(
+        default="alike",
+        description="of recordings of another rate; a manifest that does not say so means alike",
+    )
     axes: list[str] = Field(min_length=1, max_length=16)
     unit: str = "g"
     window_samples: int = Field(ge=16, le=1 << 20)
@@ -91,7 +103,7 @@ def prepare_recording(recording: Recording, spec: VibrationInput) -> Windows:
     and for a recording shorter than one window.
     """
     _refuse_bad_signal(recording, spec)
-    signal = resample(recording.signal, recording.rate_hz, spec.rate_hz)
+    signal = resample(recording.signal, recording.rate_hz, spec.rate_hz, spec.resampling)
     if len(signal) < spec.window_samples:
         raise InputError(
             f"{len(signal)} samples at {spec.rate_hz:g} Hz, one window needs {spec.window_samples}",
@@ -126,33 +138,34 @@ def cut_windows(signal: Signal, length: int, hop: int) -> NDArray[np.float32]:
     return np.stack([signal[start : start + length] for start in starts])
 
 
-def resample(signal: Signal, from_hz: float, to_hz: float) -> Signal:
+def resample(signal: Signal, from_hz: float, to_hz: float, method: Resampling) -> Signal:
     """Polyphase resampling along time with a Kaiser-windowed sinc, (T, C) -> (T', C).
 
     Anti-alias cut-off at 0.9 of the lower Nyquist frequency, beta 8.6 (about 85 dB of stop band),
     after Oppenheim & Schafer, Discrete-Time Signal Processing, 3rd ed., section 7.5 and 4.6.
-    Between near rates (NEAR_RATE) the cut-off is the Nyquist frequency itself, and four times as
-    sharp: what folds back there is next to where it was.
-    Rates that are one (SAME_RATE) pass unchanged.
+    By `clocks` the cut-off between near rates (NEAR_RATE) is the Nyquist frequency itself, and four
+    times as sharp: what folds back there is next to where it was.
+    Equal rates pass unchanged; by `clocks` those too that are one (SAME_RATE).
     """
-    if abs(from_hz / to_hz - 1) <= SAME_RATE:
+    apart = abs(from_hz / to_hz - 1)
+    if apart <= (SAME_RATE if method == "clocks" else 0):
         return np.asarray(signal, np.float32)
     ratio = Fraction(to_hz / from_hz).limit_denominator(2000)
-    return _polyphase(np.asarray(signal, np.float64), ratio.numerator, ratio.denominator)
+    near = method == "clocks" and apart <= NEAR_RATE
+    kernels = _phase_kernels(ratio.numerator, ratio.denominator, near)
+    return _polyphase(np.asarray(signal, np.float64), kernels, ratio.denominator)
 
 
-def _low_pass(up: int, down: int) -> NDArray[np.float64]:
-    near = abs(up / down - 1) <= NEAR_RATE
+def _low_pass(up: int, down: int, near: bool) -> NDArray[np.float64]:
     half = (NEAR_REACH if near else REACH) * max(up, down)
     steps = np.arange(-half, half + 1)
     cutoff = (1.0 if near else 0.9) / max(up, down)
     return np.asarray(up * cutoff * np.sinc(cutoff * steps) * np.kaiser(2 * half + 1, 8.6))
 
 
-def _polyphase(signal: NDArray[np.float64], up: int, down: int) -> Signal:
+def _polyphase(signal: NDArray[np.float64], kernels: NDArray[np.float64], down: int) -> Signal:
     """Sample the up-sampled, filtered signal at every `down`-th place without building it."""
-    kernels = _phase_kernels(up, down)
-    width = kernels.shape[1]
+    up, width = kernels.shape
     reach = width // 2
     places = np.arange(0, len(signal) * up, down)
     first, phases = np.divmod(places, up)
@@ -168,9 +181,9 @@ def _polyphase(signal: NDArray[np.float64], up: int, down: int) -> Signal:
 
 
 @lru_cache(maxsize=8)
-def _phase_kernels(up: int, down: int) -> NDArray[np.float64]:
+def _phase_kernels(up: int, down: int, near: bool) -> NDArray[np.float64]:
     """float64 (up, width): the taps that meet a sample at each phase between two of them."""
-    taps = _low_pass(up, down)
+    taps = _low_pass(up, down, near)
     half = len(taps) // 2
     reach = half // up + 1
     offsets = half + np.arange(up)[:, None] - up * np.arange(-reach, reach + 1)[None, :]

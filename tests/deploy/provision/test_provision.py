@@ -76,8 +76,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def wheels(folder: Path, files: dict[str, bytes]) -> Path:
     """The agent's wheel with these files, pip's, and what the agent needs from these tests."""
     found = folder / "wheels"
-    scripts = {"lineside-0.5.0.dist-info/entry_points.txt": ENTRY}
-    write_wheel(found, "lineside", "0.5.0", {**files, **scripts}, needs=["others"])
+    scripts = {"lineside-0.6.0.dist-info/entry_points.txt": ENTRY}
+    write_wheel(found, "lineside", "0.6.0", {**files, **scripts}, needs=["others"])
     write_wheel(
         found, "others", "1.0", {"others.pth": f"{sysconfig.get_path('purelib')}\n".encode()}
     )

@@ -27,7 +27,7 @@ def workshop(tmp_path: Path) -> Workshop:
         ({}, {}, ""),
         ({"formats": [1, 2, 3, 4]}, {}, ""),
         ({"formats": [1]}, {"format": 2}, "reads format 1"),
-        ({"program": "0.1.0", "formats": [1]}, {}, "needs Lineside 0.5.0 or newer, the program"),
+        ({"program": "0.1.0", "formats": [1]}, {}, "needs Lineside 0.6.0 or newer, the program"),
         ({"program": "0.1.0"}, {}, "the program there is 0.1.0"),
         ({"program": "", "formats": [1]}, {"format": 2}, "the program there is older"),
         ({"agent": "0.1.0"}, {}, "its agent is 0.1.0"),

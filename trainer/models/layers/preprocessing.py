@@ -45,6 +45,7 @@ def vibration_spec(split: Split, config: FitConfig, window_samples: int) -> Vibr
     window = config.vibration.window_samples or _fitting(window_samples, shortest)
     spec = VibrationInput(
         rate_hz=rate_hz,
+        resampling="clocks",
         axes=columns.axes,
         unit=columns.unit,
         window_samples=window,
@@ -74,7 +75,7 @@ def _rms(split: Split, spec: VibrationInput) -> float:
     for index in split.train:
         recording = read_sample(split.dataset, int(index))
         moved |= np.ptp(recording.signal, axis=0) > 0
-        signal = resample(recording.signal, recording.rate_hz, spec.rate_hz)
+        signal = resample(recording.signal, recording.rate_hz, spec.rate_hz, spec.resampling)
         if len(signal) >= spec.window_samples:
             windows = prepare_recording(recording, spec)
             values.append(float(np.sqrt(np.mean(np.square(windows)))))

@@ -59,7 +59,9 @@ def trial_windows(
     with progress.steps("reading windows of several lengths", len(chosen)) as bar:
         for index in chosen:
             recording = read_sample(split.dataset, int(index))
-            signal = resample(recording.signal, recording.rate_hz, several[0].rate_hz)
+            signal = resample(
+                recording.signal, recording.rate_hz, several[0].rate_hz, several[0].resampling
+            )
             lasts_s.append(len(signal) / several[0].rate_hz)
             for key, spec in wanted.items():
                 found[key] += _views(signal, recording, spec, along)

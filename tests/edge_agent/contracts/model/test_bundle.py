@@ -118,7 +118,9 @@ def test_bundle_without_a_model_is_refused(tmp_path: Path, manifest: Manifest) -
 @pytest.mark.parametrize("found", [0, "1", None, True])
 def test_what_is_no_format_is_refused(bundle_path: Path, found: object) -> None:
     message = refusal(edited(bundle_path, format=found))
-    assert f"has format {found!r}; this version, {own_version()}, reads 1, 2, 3, 4 and 5" in message
+    assert (
+        f"has format {found!r}; this version, {own_version()}, reads 1, 2, 3, 4, 5 and 6" in message
+    )
     assert "convert the run again" in message
 
 
@@ -129,7 +131,7 @@ def test_a_newer_format_is_refused_with_the_version_that_reads_it(bundle_path: P
     files["manifest.json"] = json.dumps(newer).encode()
     message = refusal(archive(files))
     assert "has format 5 and needs Lineside 7.0.0 or newer; this version" in message
-    assert "reads 1, 2, 3, 4 and 5" in message
+    assert "reads 1, 2, 3, 4, 5 and 6" in message
     assert "update this station's agent first: `lineside-deploy push-agent`" in message
 
 
@@ -178,10 +180,10 @@ def test_a_bundle_of_an_older_format_is_read(
 
 def test_keys_of_a_manifest_are_those_of_its_format() -> None:
     """A key more or less: an agent that is out there refuses it. Then a new FORMAT_VERSION, and
-    OLDEST_AGENT the first version that reads it, say so; this sum is of format 5."""
+    OLDEST_AGENT the first version that reads it, say so; this sum is of format 6."""
     text = json.dumps(sorted(words_of(Manifest.model_json_schema())))
     found = (FORMAT_VERSION, OLDEST_AGENT, sha256_hex(text.encode())[:16])
-    assert found == (5, "0.5.0", "1174516c730e062d")
+    assert found == (6, "0.6.0", "2402909607fdda37")
     assert not is_older(own_version(), OLDEST_AGENT)
 
 

@@ -127,7 +127,7 @@ def test_a_version_has_three_plain_numbers(version: str, bundle_path: Path) -> N
 
 @pytest.mark.parametrize("found", [True, 1.0, "1", None])
 def test_a_format_that_only_equals_ours_is_another_one(found: object, bundle_path: Path) -> None:
-    with pytest.raises(BundleError, match="reads 1, 2, 3, 4 and 5: convert the run again"):
+    with pytest.raises(BundleError, match="reads 1, 2, 3, 4, 5 and 6: convert the run again"):
         parse_bundle(edited(bundle_path, format=found), "x.bundle")
 
 

@@ -166,6 +166,10 @@ def test_what_is_heard_is_chosen_by_name(
     assert heard(bearings, features=features).shape == shape
 
 
+def test_new_models_keep_the_spectrum_between_two_clocks(bearings: Dataset) -> None:
+    assert heard(bearings, features="envelope").resampling == "clocks"
+
+
 @pytest.mark.parametrize("model", ["mahalanobis", "conv1d-autoencoder"])
 def test_detectors_tell_a_rattle_they_never_heard(
     fans: Dataset, model: str, at_both_speeds: Detectors
