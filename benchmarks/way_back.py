@@ -43,6 +43,7 @@ driver = "simulated"
 seed = {seed}
 start = {start}
 parts = {parts}
+rate_hz = 20      # as fast as it can decide, the disk would not keep every reading
 defect_rate = {defect_rate}
 faults = ["ball", "inner", "outer", "unbalance"]
 """
