@@ -15,6 +15,7 @@ CAUSES = (
     ("unlike", "unfamiliar"),
     ("unsure", "unsure"),
     ("between", "unsure"),
+    ("the model was trained at", "sensor"),
     ("fault", "fault"),
     ("the queue", "late"),
     ("dropped", "late"),

@@ -29,7 +29,11 @@ from edge_agent.contracts.vibration.baseline import (
     scatter,
 )
 from edge_agent.contracts.vibration.conditions import NEEDS_BASELINE
-from edge_agent.contracts.vibration.input import VibrationInput, prepare_recording
+from edge_agent.contracts.vibration.input import (
+    VibrationInput,
+    prepare_recording,
+    refuse_other_rate,
+)
 from edge_agent.contracts.vibration.views import Standard
 from edge_agent.decide.alarm_history import AlarmRule
 from edge_agent.decide.bearings import Bearing, fault_lines
@@ -103,8 +107,11 @@ class VibrationInspector:
         """FAIL when k of the last n recordings were over the threshold, with the physical reason.
 
         At a speed or load that the training did not meet NO-VERDICT: it needs a baseline.
-        Raises InputError where the recording is not what the model takes, and for a dead sensor.
+        Raises InputError where the recording is not what the model takes, is slower than it, and
+        for a dead sensor.
         """
+        where = recording.source or "recording"
+        refuse_other_rate(recording.rate_hz, self._input.rate_hz, where)
         prepared = prepare_recording(recording, self._input)
         refuse_still(recording)
         judged = self._network.judge(self._network.raw_outputs(prepared))
@@ -179,12 +186,15 @@ def why(recording: Recording, group: MachineGroup, bearing: Bearing | None) -> s
 
 
 def take_baseline(network: Network, recordings: list[Recording]) -> Baseline:
-    """Learn a station's normal from `recordings`; raises InputError for fewer than 10 windows.
+    """Learn a station's normal from `recordings`; raises InputError for fewer than 10 windows, and
+    for recordings that are slower than the model.
 
     Each fifth of the windows is judged by the other four, which sets the station's threshold.
     """
     spec = _vibration(network.spec)
     bare = raw_features(spec)
+    for one in recordings:
+        refuse_other_rate(one.rate_hz, spec.rate_hz, one.source or "recording")
     pieces = [prepare_recording(recording, bare) for recording in recordings]
     raw = np.concatenate(pieces)
     moved = rebase(spec, raw)

@@ -156,6 +156,26 @@ def resample(signal: Signal, from_hz: float, to_hz: float, method: Resampling) -
     return _polyphase(np.asarray(signal, np.float64), kernels, ratio.denominator)
 
 
+def refuse_other_rate(found_hz: float, model_hz: float, where: str, unsaid: str = "") -> None:
+    """Raise InputError for a recording of another rate than the model's.
+
+    One that differs by less than NEAR_RATE is that of another clock. A lower rate lacks the upper
+    part of what the model judges. A higher one may be wrong where nobody but the file says it.
+    unsaid: what somebody says who confirms it, as `--rate-hz 48000`; empty: it is confirmed.
+    """
+    off = found_hz / model_hz - 1
+    if abs(off) <= NEAR_RATE or (off > 0 and not unsaid):
+        return
+    cure = "record as fast as that, or train at this rate"
+    if off > 0:
+        cure = f"give {unsaid} if it was recorded so, and it is resampled"
+    raise InputError(
+        f"is at {found_hz:g} Hz, the model was trained at {model_hz:g} Hz",
+        where=where,
+        cure=f"{cure}; else correct the rate of the recording or its sensor",
+    )
+
+
 def _low_pass(up: int, down: int, near: bool) -> NDArray[np.float64]:
     half = (NEAR_REACH if near else REACH) * max(up, down)
     steps = np.arange(-half, half + 1)

@@ -26,7 +26,7 @@ from edge_agent.contracts.core.types import Recording
 from edge_agent.contracts.vibration.clock import RATE_CURE, TIMES_OFF
 from edge_agent.contracts.vibration.content import Content, content_of, rate_of_file
 from edge_agent.contracts.vibration.csv_recording import csv_columns, read_csv
-from edge_agent.contracts.vibration.input import VibrationInput
+from edge_agent.contracts.vibration.input import VibrationInput, refuse_other_rate
 from edge_agent.contracts.vibration.mat import read_mat
 from edge_agent.contracts.vibration.wav import holds_fractions, read_wav, wav_channels
 
@@ -94,19 +94,12 @@ def read_for_model(
 ) -> Recording:
     """Read one recording as a model takes it; what nobody states is as the model was trained.
 
-    Raises InputError as read_recording does, and where nobody gives a rate and the file says
-    another one than the model's: it may be wrong. One that differs by less than TIMES_OFF is that
-    of another clock.
+    Raises InputError as read_recording and refuse_other_rate do.
     """
     given = (rate_hz, spec.unit, rpm, full_scale_g, spec.rate_hz)
     recording = read_recording(path, axes or spec.axes, *given)
-    if rate_hz is None and abs(recording.rate_hz / spec.rate_hz - 1) > TIMES_OFF:
-        raise InputError(
-            f"the file says {recording.rate_hz:g} Hz, the model was trained at {spec.rate_hz:g} Hz",
-            where=str(path),
-            cure=f"give --rate-hz {recording.rate_hz:g} if it was recorded so, and it is "
-            f"resampled; else correct the rate in the file",
-        )
+    unsaid = f"--rate-hz {recording.rate_hz:g}" if rate_hz is None else ""
+    refuse_other_rate(recording.rate_hz, spec.rate_hz, str(path), unsaid)
     return recording
 
 

@@ -81,12 +81,17 @@ def test_predict_asks_where_a_file_says_another_rate(bench: Path, capsys: Shown)
     for name in ("t.csv", "s.mat"):
         assert main([*words, str(bench / name)]) == 1
         said = capsys.readouterr().err
-        assert f"{name}: the file says 5000 Hz, the model was trained at 1000 Hz" in said
+        assert f"{name}: is at 5000 Hz, the model was trained at 1000 Hz" in said
         assert "give --rate-hz 5000 if it was recorded so" in said
         assert main([*words, str(bench / name), "--rate-hz", "5000"]) == 0
     assert main([*words, str(bench / "near.mat")]) == 0
     assert main([*words, str(bench / "s.mat"), "--rate-hz", "1000"]) == 1
     assert "the file says 5000 Hz, the configuration 1000 Hz" in capsys.readouterr().err
+    savemat(bench / "slow.mat", {"x": times, "fs": 500.0})
+    for rate in ([], ["--rate-hz", "500"]):
+        assert main([*words, str(bench / "slow.mat"), *rate]) == 1
+        said = capsys.readouterr().err
+        assert "slow.mat: is at 500 Hz, the model was trained at 1000 Hz: record as fast" in said
 
 
 def test_predict_refuses_a_damaged_bundle(bench: Path, capsys: Shown) -> None:

@@ -192,3 +192,18 @@ def test_a_sensor_that_says_nothing_is_no_verdict_whatever_the_model_would_say()
     dead = Recording(np.full((2000, 1), 0.25, np.float32), RATE_HZ, ("x",), source="motor 3")
     with pytest.raises(InputError, match=r"motor 3: axis x gives one value all the time"):
         VibrationInspector(MeanMagnitude()).inspect_recording(dead)
+
+
+@pytest.mark.parametrize("verdict_without", [QUIET, LOUD], ids=["pass", "fail"])
+def test_reading_slower_than_the_model_is_no_verdict_and_says_both_rates(
+    verdict_without: float,
+) -> None:
+    slow = replace(running(verdict_without, 2.0), rate_hz=RATE_HZ / 2, source="motor 3")
+    said = r"motor 3: is at 2000 Hz, the model was trained at 4000 Hz: record as fast"
+    with pytest.raises(InputError, match=said) as refused:
+        VibrationInspector(MeanMagnitude()).inspect_recording(slow)
+    assert cause(Verdict.NO_VERDICT, str(refused.value)) == "sensor"
+    with pytest.raises(InputError, match=said):
+        take_baseline(MeanMagnitude(), [slow])
+    other_clock = replace(slow, rate_hz=0.96 * RATE_HZ)
+    assert VibrationInspector(MeanMagnitude()).inspect_recording(other_clock)
