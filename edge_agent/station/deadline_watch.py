@@ -19,7 +19,7 @@ SETTLE_TICK_S = 0.003
 class DeadlineWatch:
     """Calls `expire` again and again; one thread may start and stop it.
 
-    beat_ns: monotonic time of the last look.
+    beat_ns: monotonic time of the last look, or of the start: what came before was no standstill.
     """
 
     def __init__(self, expire: Callable[[], object], line: LineTable, clock: Clock) -> None:
@@ -33,6 +33,7 @@ class DeadlineWatch:
 
     def start(self) -> None:
         """Begin to look."""
+        self.beat_ns = self._clock.mono_ns()
         threading.Thread(target=self._run, name="deadlines", daemon=True).start()
 
     def stop(self) -> None:
