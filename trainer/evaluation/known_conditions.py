@@ -33,18 +33,25 @@ def speed_note(
     """What the figures owe to the speeds that recordings state: how many of the alarms among
     `verdicts`, one an index, a station would withhold that is not told its speed.
 
-    [] where the model knows no speeds, where it cannot judge without one, and without an alarm.
+    [] where the model knows no speeds, where it cannot judge without one, and where no alarm states
+    its own.
     """
     known, taken = spec.conditions, spec.input
     if known is None or not known.rpm or not isinstance(taken, VibrationInput):
         return []
-    alarms = [one for one, said in zip(indices, verdicts, strict=True) if said == Verdict.FAIL]
-    if not alarms or any(getattr(view, "scale", "") == "orders" for view in taken.views):
+    if any(getattr(view, "scale", "") == "orders" for view in taken.views):
         return []
-    untold = [replace(read_sample(dataset, int(one)), rpm=None) for one in alarms]
-    withheld = sum(bool(known.needs_baseline(one, taken)) for one in untold)
+    alarms = [int(one) for one, said in zip(indices, verdicts, strict=True) if said == Verdict.FAIL]
+    recordings = (read_sample(dataset, one) for one in alarms)
+    told = [
+        bool(known.needs_baseline(replace(one, rpm=None), taken))
+        for one in recordings
+        if one.rpm is not None
+    ]
+    if not told:
+        return []
     return [
-        "the held-out recordings state their speed, by which the figures hold: tell the station "
-        f"its own ([channel.speed]); of the {len(alarms)} alarms {withheld} would need a baseline "
+        "held-out recordings state their speed, by which the figures hold: tell the station its "
+        f"own ([channel.speed]); of the {len(alarms)} alarms {sum(told)} would need a baseline "
         "without it"
     ]

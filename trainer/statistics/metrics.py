@@ -71,7 +71,7 @@ def bootstrapped_share(
     (Clopper-Pearson) does; None: as many as are drawn from.
     """
     figure = bootstrapped(statistic, groups)
-    if figure.ci95[0] < 1 - EDGE:
+    if not figure.ci95[0] >= 1 - EDGE:  # nor where it is not a number
         return figure
     count = independent(groups) if count is None else count
     low = share(count, count).ci95[0]

@@ -16,7 +16,7 @@ from trainer.data.load import load_dataset
 from trainer.data.prepare import read_sample
 from trainer.data.samples import Dataset
 from trainer.data.split import Split
-from trainer.evaluation.known_conditions import needs_baseline
+from trainer.evaluation.known_conditions import needs_baseline, speed_note
 from trainer.training.predict import predict
 from trainer.workflow.experiment import Experiment, run_experiment, with_threshold
 from trainer.workflow.run_metrics import held_out_metrics, metrics_of, predictions_of
@@ -111,6 +111,27 @@ def test_the_report_counts_the_alarms_that_need_a_stated_speed(tmp_path: Path) -
     lost = said.count("NO-VERDICT")
     assert 0 < lost < len(alarms)
     (note,) = [one for one in metrics_of(experiment).notes if "state their speed" in one]
+    assert f"of the {len(alarms)} alarms {lost} would need a baseline without" in note
+
+
+def test_alarms_on_recordings_that_state_no_speed_owe_it_nothing(tmp_path: Path) -> None:
+    experiment = fast_left_out(fans(tmp_path, rpm=True))
+    dataset, spec, test = experiment.split.dataset, experiment.spec, experiment.test
+
+    def untold(left: set[int]) -> Dataset:
+        samples = enumerate(dataset.samples)
+        return replace(
+            dataset,
+            samples=tuple(replace(one, conditions={}) if n in left else one for n, one in samples),
+        )
+
+    alarms = [int(i) for i, v in zip(test.indices, test.verdicts, strict=True) if v == "FAIL"]
+    assert speed_note(untold(set(alarms)), test.indices, spec, test.verdicts) == []
+    told = alarms[-1]
+    (note,) = speed_note(untold(set(alarms) - {told}), test.indices, spec, test.verdicts)
+    station = VibrationInspector(FloatNetwork(experiment))
+    said = station.inspect_recording(replace(read_sample(dataset, told), rpm=None)).verdict.value
+    lost = int(said == "NO-VERDICT")
     assert f"of the {len(alarms)} alarms {lost} would need a baseline without" in note
 
 

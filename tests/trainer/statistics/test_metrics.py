@@ -203,6 +203,12 @@ def test_a_share_without_a_mistake_is_no_certainty_and_any_other_is_as_drawn() -
     assert metrics.bootstrapped_share(mean, groups) == metrics.bootstrapped(mean, groups)
 
 
+def test_a_share_that_is_not_a_number_has_no_interval() -> None:
+    all_good = np.zeros(20, np.bool_)
+    figure = metrics.precision_figure(all_good, np.arange(20.0), [str(n) for n in range(20)])
+    assert np.isnan([figure.value, *figure.ci95]).all()
+
+
 def test_the_auroc_interval_is_the_same_for_a_ranking_turned_round() -> None:
     low, high = metrics.auroc_interval(0.9, 40, 40)
     assert low < 0.9 < high
