@@ -174,9 +174,16 @@ def _add_rate(name: str, rate_hz: float, rates: dict[str, tuple[str, float]], pa
 
 def _no_signal(arrays: Mapping[str, Any], path: Path) -> InputError:
     others = {name: array for name, value in arrays.items() if (array := np.asarray(value)).size}
-    names = ", ".join(f"{name} ({array.flat[0]})"[:60] for name, array in others.items())
+    names = ", ".join(f"{name} ({_look_of(array)})"[:60] for name, array in others.items())
     return InputError(
-        f"no numeric arrays{names and f': only {names[:200]}'}",
+        f"no arrays of samples{names and f': only {names[:200]}'}",
         where=str(path),
-        cure="save the signal as numbers",
+        cure="save the signal as real numbers, one row a sample and one column an axis",
     )
+
+
+def _look_of(array: NDArray[Any]) -> str:
+    """What keeps an array from being a signal: its shape, its numbers, or what it says instead."""
+    if array.ndim > 2:
+        return " x ".join(str(side) for side in array.shape)
+    return "complex numbers" if array.dtype.kind == "c" else str(array.flat[0])

@@ -86,3 +86,10 @@ def test_times_that_lost_samples_are_refused_where_they_would_say_the_rate() -> 
         content.beside(["x"], PATH)
     with pytest.raises(InputError, match=r"jumps by 4\.97 after row 4"):
         content_of({"x": A, "t": lost}, PATH).beside(["x"], PATH)
+
+
+def test_arrays_that_are_no_signal_are_told_by_their_shape_or_numbers() -> None:
+    arrays = {"stack": np.zeros((4, 5, 6)), "spectrum": np.ones(8) * 1j, "owner": np.array("me")}
+    with pytest.raises(InputError) as caught:
+        content_of(arrays, Path("a.npz"))
+    assert "stack (4 x 5 x 6), spectrum (complex numbers), owner (me)" in str(caught.value)
