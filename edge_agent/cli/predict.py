@@ -167,14 +167,17 @@ def _judge(
     from edge_agent.contracts.image.input import ImageInput
     from edge_agent.contracts.vibration.input import VibrationInput
     from edge_agent.contracts.vibration.recordings import read_for_model
+    from edge_agent.decide.vibration import refuse_still
 
     spec = inspector.spec.input
     if isinstance(spec, VibrationInput):
         recording = read_for_model(path, spec, args.axes, args.rate_hz, args.rpm, args.full_scale_g)
         started = time.perf_counter()
-        judgement = (
-            machine.inspect_recording(recording) if machine else inspector.inspect(recording)
-        )
+        if machine is None:
+            refuse_still(recording)
+            judgement = inspector.inspect(recording)
+        else:
+            judgement = machine.inspect_recording(recording)
     else:
         depth = spec.bit_depth if isinstance(spec, ImageInput) else None
         image = read_image(path, depth)

@@ -40,6 +40,7 @@ from edge_agent.decide.bearings import Bearing, fault_lines
 from edge_agent.decide.inspector import Network, wrong_item
 from edge_agent.decide.severity import MachineGroup, Zone, measure
 from edge_agent.health.reading_history import ReadingHistory
+from edge_agent.health.signal import longest_hold
 
 IMPACTS = 6.0
 """Kurtosis from which a signal is called impacting: noise has 3, and varies by 0.1 or so."""
@@ -146,14 +147,25 @@ def recording_of(item: Item, axes: tuple[str, ...], unit: str) -> Recording:
 
 
 def refuse_still(recording: Recording) -> None:
-    """Raises InputError for an axis without any noise: a sensor that lives has some."""
+    """Raises InputError for an axis without any noise, which a sensor that lives has, and for one
+    that is held at one value for a while."""
     still = np.flatnonzero((recording.signal == recording.signal[:1]).all(axis=0))
     if len(still):
-        raise InputError(
-            f"axis {recording.axes[still[0]]} gives one value all the time",
-            where=recording.source or "recording",
-            cure="check the sensor and its cable",
-        )
+        raise _dead(recording, int(still[0]), "gives one value all the time")
+    for axis, samples in enumerate(recording.signal.T):
+        held = longest_hold(samples)
+        if held:
+            for_ms = 1000 * held / recording.rate_hz
+            fault = f"is held at one value for {held} samples ({for_ms:.3g} ms): samples were lost"
+            raise _dead(recording, axis, fault)
+
+
+def _dead(recording: Recording, axis: int, fault: str) -> InputError:
+    return InputError(
+        f"axis {recording.axes[axis]} {fault}",
+        where=recording.source or "recording",
+        cure="check the sensor and its cable",
+    )
 
 
 def refuse_old(item: Item, history: ReadingHistory | None) -> None:

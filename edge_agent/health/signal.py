@@ -24,6 +24,12 @@ BLOCK, SILENT, USUAL_QUANTILE = 32, 0.1, 0.75
 """A block is silent where it strays less than that share of what a quarter of them exceeds."""
 LEAST_REPEATS = 8
 """In a row: a sensor of few steps repeats single samples by nature, the more the calmer it is."""
+HELD = 32
+"""Samples of one value that are held, at least: in 4,912 axes of four public sets the longest such
+stretch has 6, of a fan that is off, and 4 of machines that run."""
+HELD_SHARE, HELD_STEPS = 0.5, 2.0
+"""A sensor that repeats a larger share of its samples is too calm to tell; and a stretch that ends
+by no more of its finest steps may be the top of a slow wave."""
 RATE_REACH = 0.1
 """The rate may be wrong by this share at most to be measured."""
 ORDERS = (1, 2, 3)
@@ -109,6 +115,24 @@ def repeated_share(samples: NDArray[np.floating]) -> float:
     edges = np.flatnonzero(same[1:] != same[:-1])
     runs = edges[1::2] - edges[::2]
     return float(runs[runs >= LEAST_REPEATS].sum()) / len(samples)
+
+
+def longest_hold(samples: NDArray[np.floating]) -> int:
+    """Samples of the longest stretch in which an axis (T,) is held at one value, as where packets
+    are lost; 0: none. What lies at the largest or smallest value is clipped, not held."""
+    steps = np.diff(samples)
+    same = steps == 0
+    edges = np.flatnonzero(np.diff(same, prepend=False, append=False))
+    begins, ends = edges[::2], edges[1::2]
+    inside = (samples[begins] < samples.max()) & (samples[begins] > samples.min())
+    long = inside & (ends - begins >= HELD - 1)
+    begins, ends = begins[long], ends[long]
+    if not len(ends) or same.mean() > HELD_SHARE:
+        return 0
+    # One that lasts to the end is told by how it begins.
+    jumps = np.abs(np.where(ends < len(steps), steps[ends % len(steps)], steps[begins - 1]))
+    sudden = jumps > HELD_STEPS * np.abs(steps[~same]).min()
+    return int((ends - begins + 1)[sudden].max(initial=0))
 
 
 def _rate(power: Spectrum, rate_hz: float, rpm: float) -> float:

@@ -207,3 +207,14 @@ def test_reading_slower_than_the_model_is_no_verdict_and_says_both_rates(
         take_baseline(MeanMagnitude(), [slow])
     other_clock = replace(slow, rate_hz=0.96 * RATE_HZ)
     assert VibrationInspector(MeanMagnitude()).inspect_recording(other_clock)
+
+
+def test_a_reading_that_lost_samples_is_no_verdict_whatever_the_model_would_say() -> None:
+    whole = replace(running(QUIET, 2.0), source="motor 3")
+    signal = whole.signal.copy()
+    signal[1000:1376] = signal[1000]
+    said = "motor 3: axis x is held at one value for 376 samples \\(94 ms\\): samples were lost"
+    with pytest.raises(InputError, match=said) as refused:
+        VibrationInspector(MeanMagnitude()).inspect_recording(replace(whole, signal=signal))
+    assert cause(Verdict.NO_VERDICT, str(refused.value)) == "sensor"
+    assert VibrationInspector(MeanMagnitude()).inspect_recording(whole).verdict == Verdict.PASS

@@ -10,7 +10,9 @@ import pytest
 from edge_agent.contracts.core.types import Reading
 from edge_agent.health.commissioning import LEAST
 from edge_agent.health.signal import (
+    HELD,
     clipped_share,
+    longest_hold,
     measure_signal,
     repeated_share,
     silent_share,
@@ -112,6 +114,35 @@ def test_dropouts_of_a_coarse_sensor_are_still_counted(strength: int) -> None:
     coarse = np.round(shaft() * 10)[:, None].astype(np.float32)
     held = disturbed_signal(coarse, "dropouts", strength)[:, 0]
     assert repeated_share(held) == pytest.approx(DROPOUTS[strength], rel=0.25)
+
+
+@pytest.mark.parametrize("steps", [10, 3000], ids=["coarse", "fine"])
+@pytest.mark.parametrize(("begin", "length"), [(1000, HELD), (1000, 752), (0, 100), (7900, 100)])
+def test_a_stretch_at_one_value_is_held(steps: int, begin: int, length: int) -> None:
+    samples = np.round(shaft() * steps)
+    assert longest_hold(samples) == 0
+    samples[max(begin - 1, 0) : begin + length + 1] = -5
+    samples[begin : begin + length] = 5
+    assert longest_hold(samples) == length
+    samples[begin : begin + length] = samples.max() + 1
+    assert longest_hold(samples) == 0, "clipped"
+
+
+@pytest.mark.parametrize(("steps", "line_hz"), [(2000, 10), (500, 2), (20_000, 1)])
+def test_the_top_of_a_slow_wave_is_not_held(steps: int, line_hz: float) -> None:
+    times = np.arange(102_400) / 51_200
+    swells = 1 + 0.3 * np.sin(2 * np.pi * 0.7 * times)
+    samples = np.round(steps * swells * np.sin(2 * np.pi * line_hz * times))
+    ends = np.flatnonzero(np.diff(samples))
+    assert np.diff(ends).max() > HELD
+    assert longest_hold(samples) == 0
+
+
+@pytest.mark.parametrize("rms_steps", [0.5, 0.3, 0.1])
+def test_a_calm_sensor_of_few_steps_that_is_knocked_is_not_held(rms_steps: float) -> None:
+    samples = np.random.default_rng(1).normal(0, rms_steps, 51_200)
+    samples[20_000:20_050] += 30 * np.sin(np.arange(50))
+    assert longest_hold(np.round(samples)) == 0
 
 
 def test_a_short_reading_is_refused() -> None:
