@@ -19,7 +19,7 @@ from edge_agent.contracts.core.clock import Clock
 from edge_agent.contracts.core.errors import InputError
 from edge_agent.contracts.core.types import Reading, Recording, Unreadable
 from edge_agent.contracts.model.manifest import InputSpec
-from edge_agent.contracts.vibration.input import VibrationInput, refuse_other_rate
+from edge_agent.contracts.vibration.input import VibrationInput
 from edge_agent.contracts.vibration.recordings import read_recording
 from edge_agent.settings.toml import StationPath
 
@@ -45,8 +45,7 @@ class ReplayTable(VibrationSourceTable):
         default=None,
         gt=0,
         le=1_000_000,
-        description="of the recordings; empty: as they say, which must be the bundle's, else as "
-        "the bundle",
+        description="of the recordings; empty: as they say, else as the bundle",
     )
     unit: str = Field(
         default="g", description="of the samples; fs: fractions of full scale of a .wav"
@@ -137,13 +136,7 @@ class ReplaySensor:
     def _read(self, path: Path) -> Iterator[tuple[str, Recording]]:
         config = self._config
         own = (config.sample_rate_hz, config.unit, config.rpm, config.full_scale_g)
-        recording = read_recording(path, config.axes, *own, config.usual_hz)
-        if config.usual_hz is not None:
-            rate_hz = recording.rate_hz
-            said = config.sample_rate_hz is not None
-            unsaid = "" if said else f"sample_rate_hz = {rate_hz:g} (replay: --rate-hz)"
-            refuse_other_rate(rate_hz, config.usual_hz, str(path), unsaid)
-        return self._cut(path, recording)
+        return self._cut(path, read_recording(path, config.axes, *own, config.usual_hz))
 
     def _cut(self, path: Path, recording: Recording) -> Iterator[tuple[str, Recording]]:
         """The parts of a recording; a rest shorter than `window_s` is left out."""
