@@ -64,7 +64,7 @@ def glare(batch: Tensor, rng: Generator) -> Tensor:
     for index in np.flatnonzero(rng.random(len(batch)) < 0.5):
         middle = rng.uniform(0, 1, 2) * (height, width)
         size = rng.uniform(0.05, GLARE_SIZE) * width
-        light = _spot(height, width, middle, size) * rng.uniform(20, GLARE)
+        light = spot(height, width, middle, size) * rng.uniform(20, GLARE)
         result[index] = np.clip(batch[index] + light[..., None], 0, 255).astype(batch.dtype)
     return result
 
@@ -78,7 +78,7 @@ def dust(batch: Tensor, rng: Generator) -> Tensor:
         for _ in range(int(rng.integers(0, SPECKS + 1))):
             middle = rng.uniform(0, 1, 2) * (height, width)
             size = max(0.5, rng.uniform(0.3, 1.0) * SPECK_SIZE * width)
-            shade *= 1 - rng.uniform(0.1, 0.35) * _spot(height, width, middle, size)
+            shade *= 1 - rng.uniform(0.1, 0.35) * spot(height, width, middle, size)
         result[index] = (batch[index] * shade[..., None]).astype(batch.dtype)
     return result
 
@@ -95,7 +95,10 @@ def _smeared(image: Tensor, length: int) -> Tensor:
     return _shaped(cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_REFLECT_101), image)
 
 
-def _spot(height: int, width: int, middle: NDArray[np.float64], size: float) -> NDArray[np.float32]:
+def spot(height: int, width: int, middle: NDArray[np.float64], size: float) -> NDArray[np.float32]:
+    """(height, width): a Gaussian of height 1 about middle (row, column); size: its standard
+    deviation in px.
+    """
     down = (np.arange(height, dtype=np.float32)[:, None] - middle[0]) / size
     across = (np.arange(width, dtype=np.float32)[None, :] - middle[1]) / size
     return np.asarray(np.exp(-0.5 * (down**2 + across**2)), np.float32)

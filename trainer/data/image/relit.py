@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from edge_agent.contracts.core.types import Tensor
+from trainer.data.image.line_variations import spot
 
 Generator = np.random.Generator
 
@@ -34,6 +34,8 @@ what it adds, of a surface's own brightness and, VEIL of it, of white."""
 SIZE = 0.06, 0.3
 GLARE = 0.1, 0.4
 VEIL = 0.3
+INNER = 0.1
+"""A reflection's middle is no nearer to an edge than this share of the side."""
 
 
 def relit(images: Tensor, rng: Generator) -> Tensor:
@@ -49,16 +51,8 @@ def _relit(image: Tensor, rng: Generator) -> Tensor:
     gain = (1 + slope * side) * rng.uniform(1 - LEVEL, 1 + LEVEL)
     lit = image * gain.astype(np.float32)[..., None]
     if rng.random() < REFLECTIONS:
-        spot = _spot(height, width, rng) * np.float32(rng.uniform(*GLARE))
+        middle = rng.uniform(INNER, 1 - INNER, 2) * (height, width)
+        lamp = spot(height, width, middle, rng.uniform(*SIZE) * max(height, width))
         reflected = VEIL * 255 + (1 - VEIL) * lit.mean(axis=2)
-        lit += (spot * reflected)[..., None]
+        lit += (lamp * np.float32(rng.uniform(*GLARE)) * reflected)[..., None]
     return np.asarray(np.clip(np.rint(lit), 0, 255), image.dtype)
-
-
-def _spot(height: int, width: int, rng: Generator) -> NDArray[np.float32]:
-    """A Gaussian of height 1 somewhere in the inner 80 % of the picture."""
-    middle = rng.uniform(0.1, 0.9, 2) * (height, width)
-    size = rng.uniform(*SIZE) * max(height, width)
-    down = (np.arange(height, dtype=np.float32)[:, None] - middle[0]) / size
-    across = (np.arange(width, dtype=np.float32) - middle[1]) / size
-    return np.asarray(np.exp(-0.5 * (down**2 + across**2)), np.float32)

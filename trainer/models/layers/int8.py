@@ -156,7 +156,6 @@ def int8_outputs(payload: bytes, inputs: Tensor) -> Iterator[list[Floats]]:
     """The dequantised outputs for each input, in the network's order, with a batch axis."""
     runs = ParallelRuns(payload)
     kinds = [one["quantization"] for one in runs.outputs]
-
     batches = (inputs[start : start + BATCH] for start in range(0, len(inputs), BATCH))
     # One thread, which starts the runtime's own: the next batch runs while the last is read.
     for rows in in_turn(runs.run, batches, threads=1):
